@@ -1,1 +1,18 @@
-Console.WriteLine("usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>");
+using Memoir.Bench;
+
+return args switch
+{
+    ["recall-offline", var set, .. var rest] => RecallOffline.Run(set, rest),
+    ["recall-ablation", var set, .. var rest] => RecallAblation.Run(set, rest),
+    ["recall-speed", .. var rest] => RecallSpeed.Run(rest),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.WriteLine("usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>");
+    Console.WriteLine("  recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server");
+    Console.WriteLine("  recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings");
+    Console.WriteLine("  recall-speed [N]                                                build, load and search times at N memories");
+    return 2;
+}
