@@ -31,7 +31,7 @@ internal sealed class SqliteWriter : IDisposable
         _meters = meters;
         _statements = new PreparedStatements(connection);
         _waiting = new BlockingCollection<Write>(new ConcurrentQueue<Write>(), queueLimit);
-        meters.ObserveWriteQueue(() => _waiting.Count);
+        meters.WriteQueueDepth = () => _waiting.Count;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
         _thread.Start();
     }
@@ -109,7 +109,7 @@ internal sealed class SqliteWriter : IDisposable
             RerunEachAlone(group, exception);
         }
 
-        _meters.WriteGroup(group.Count, Stopwatch.GetElapsedTime(started));
+        _meters.WritesCommitted(group.Count, Stopwatch.GetElapsedTime(started));
     }
 
     private Write? Next(int count, long started) =>

@@ -120,7 +120,7 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         const string sql = "SELECT COUNT(*) FROM jobs WHERE status IN ('queued', 'failed', 'running')";
 
         var open = await database.SystemReadAsync(session => session.ScalarAsync(sql, new { }), ct) ?? 0;
-        meters.JobsQueued(open);
+        meters.JobsQueued = () => open;
         return open;
     }
 

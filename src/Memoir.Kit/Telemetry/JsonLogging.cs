@@ -1,0 +1,103 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Memoir.Kit.Telemetry;
+
+/// <summary>Logs go to stdout: one JSON object per line for machines, one short line for a person at a terminal.</summary>
+public static class JsonLogging
+{
+    public const string LevelVariable = "MEMORY_LOG_LEVEL";
+
+    internal const string RequestIdField = "RequestId";
+
+    // A reader of stdout that stands still must not stop the service: beyond this, lines are dropped and counted.
+    private const int QueuedLines = 16_384;
+
+    [ThreadStatic]
+    private static Found? _found;
+
+    /// <exception cref="InvalidOperationException">The level's name is unknown; the text is one line for the operator.</exception>
+    public static void AddKitLogging(this IHostApplicationBuilder builder)
+    {
+        var configured = builder.Configuration[LevelVariable] ?? builder.Configuration["Memory:LogLevel"];
+        var level = ParseLevel(configured);
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(level);
+        builder.Logging.AddFilter("Microsoft", Framework(level));
+        builder.Logging.AddFilter("System", Framework(level));
+        builder.Logging.AddConsole(options =>
+        {
+            options.FormatterName = Console.IsOutputRedirected ? JsonLogFormatter.FormatterName : TerminalLogFormatter.FormatterName;
+            options.MaxQueueLength = QueuedLines;
+            options.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
+        builder.Logging.AddConsoleFormatter<JsonLogFormatter, ConsoleFormatterOptions>();
+        builder.Logging.AddConsoleFormatter<TerminalLogFormatter, ConsoleFormatterOptions>();
+    }
+
+    /// <summary>Names as the environment variable spells them; nothing means INFO.</summary>
+    internal static LogLevel ParseLevel(string? name) => name?.Trim().ToUpperInvariant() switch
+    {
+        null or "" or "INFO" => LogLevel.Information,
+        "TRACE" => LogLevel.Trace,
+        "DEBUG" => LogLevel.Debug,
+        "WARNING" => LogLevel.Warning,
+        "ERROR" => LogLevel.Error,
+        _ => throw new InvalidOperationException(
+            $"{LevelVariable} is not one of TRACE, DEBUG, INFO, WARNING, ERROR; for example {LevelVariable}=INFO."),
+    };
+
+    internal static string LevelName(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "TRACE",
+        LogLevel.Debug => "DEBUG",
+        LogLevel.Information => "INFO",
+        LogLevel.Warning => "WARNING",
+        LogLevel.Error => "ERROR",
+        _ => "CRITICAL",
+    };
+
+    private static LogLevel Framework(LogLevel level) => level > LogLevel.Warning ? level : LogLevel.Warning;
+
+    /// <summary>The id of the request that an event belongs to, from its own fields or the scopes around it.</summary>
+    internal static string? RequestId(object? state, IExternalScopeProvider? scopes)
+    {
+        var own = RequestIdIn(state);
+        if (own is not null || scopes is null)
+        {
+            return own;
+        }
+
+        var found = _found ??= new Found();
+        found.Value = null;
+
+        // Scopes come outermost first; the innermost that names a request wins.
+        scopes.ForEachScope(static (scope, result) => result.Value = RequestIdIn(scope) ?? result.Value, found);
+        return found.Value;
+    }
+
+    private static string? RequestIdIn(object? state)
+    {
+        if (state is IReadOnlyList<KeyValuePair<string, object?>> fields)
+        {
+            for (var i = 0; i < fields.Count; i++)
+            {
+                if (fields[i].Key == RequestIdField)
+                {
+                    return fields[i].Value as string;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private sealed class Found
+    {
+        public string? Value { get; set; }
+    }
+}
