@@ -28,6 +28,8 @@ internal sealed class VectorSketch
     private static readonly float[] TwoBitLevels = [-1.5104f, -0.4528f, 0.4528f, 1.5104f];
     private static readonly float[] OneBitLevels = [-0.7979f, 0.7979f];
     private const float TwoBitThreshold = 0.9816f;
+    private const float TwoBitDistortion = 0.1175f;
+    private const float OneBitDistortion = 0.3634f;
 
     private readonly float[][] _signs;
     private readonly int _block;
@@ -43,7 +45,8 @@ internal sealed class VectorSketch
         _padded = (dimensions + perTwoColumns - 1) / perTwoColumns * perTwoColumns;
         Columns = _padded * _bits / 8;
         _sigma = 1 / MathF.Sqrt(dimensions);
-        StandardError = MathF.Sqrt(_bits == 2 ? 0.1175f : 0.3634f) * _sigma;
+        Gain = 1 - (_bits == 2 ? TwoBitDistortion : OneBitDistortion);
+        StandardError = MathF.Sqrt(1 - Gain) * _sigma;
         _block = 1 << BitOperations.Log2((uint)dimensions);
         _signs = [Signs(dimensions, 1), Signs(dimensions, 2)];
     }
@@ -55,7 +58,10 @@ internal sealed class VectorSketch
 
     public int LookupLength => Columns * 64;
 
-    /// <summary>The standard deviation of (cosine by sketch − cosine).</summary>
+    /// <summary>What a sketch keeps of a cosine on average: rounding to the middle of a step shortens every vector.</summary>
+    public float Gain { get; }
+
+    /// <summary>How far, as a standard deviation, a sketch's cosine strays from gain × cosine.</summary>
     public float StandardError { get; }
 
     public static VectorSketch Of(int dimensions)

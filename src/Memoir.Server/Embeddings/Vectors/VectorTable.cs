@@ -16,7 +16,7 @@ internal sealed class VectorTable
 
     private const int FewestCandidates = 400;
     private const int CandidatesPerHit = 20;
-    private const int MostExtraCandidates = 8192;
+    private const int MostExtraCandidates = 4096;
     private const float MarginInErrors = 2.5f;
     private const int BucketShift = 3;
     private const int Buckets = (ushort.MaxValue + 1) >> BucketShift;
@@ -159,7 +159,7 @@ internal sealed class VectorTable
             return;
         }
 
-        var least = found.Worst - (MarginInErrors * _sketch.StandardError);
+        var least = (found.Worst * _sketch.Gain) - (MarginInErrors * _sketch.StandardError);
         var wished = (int)Math.Clamp((least - query.LookupFloor) / query.LookupStep, 1, ushort.MaxValue);
         if (wished < floor)
         {
