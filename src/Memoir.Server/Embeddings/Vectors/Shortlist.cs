@@ -1,9 +1,13 @@
+using System.Runtime.CompilerServices;
+
 namespace Memoir.Server.Embeddings.Vectors;
 
 /// <summary>The best hits so far, sorted, while candidates are compared exactly one after another.</summary>
 internal ref struct Shortlist(VectorChunk?[] chunks, QueryVector query, Span<VectorHit> best)
 {
     private readonly Span<VectorHit> _best = best;
+    private Waiting _waiting;
+    private int _waitingCount;
 
     public int Count { get; private set; }
 
@@ -12,6 +16,28 @@ internal ref struct Shortlist(VectorChunk?[] chunks, QueryVector query, Span<Vec
     public readonly bool IsFull => Count == _best.Length;
 
     public readonly float Worst => _best[Count - 1].Cosine;
+
+    /// <summary>Asks memory for a candidate now and compares it a few candidates later, when it has come.</summary>
+    public void Await(int ordinal)
+    {
+        chunks[ordinal / VectorChunk.Size]?.Prefetch(ordinal % VectorChunk.Size);
+        _waiting[_waitingCount++] = ordinal;
+        if (_waitingCount == Waiting.Capacity)
+        {
+            Settle();
+        }
+    }
+
+    /// <summary>Compares what still waits.</summary>
+    public void Settle()
+    {
+        for (var i = 0; i < _waitingCount; i++)
+        {
+            Offer(_waiting[i]);
+        }
+
+        _waitingCount = 0;
+    }
 
     public void Offer(int ordinal)
     {
@@ -35,4 +61,12 @@ internal ref struct Shortlist(VectorChunk?[] chunks, QueryVector query, Span<Vec
 
     private static bool IsBetter(float cosine, int ordinal, VectorHit than) =>
         cosine > than.Cosine || (cosine == than.Cosine && ordinal < than.Ordinal);
+
+    [InlineArray(Capacity)]
+    private struct Waiting
+    {
+        public const int Capacity = 16;
+
+        private int _first;
+    }
 }

@@ -16,7 +16,7 @@ internal sealed class VectorTable
 
     private const int FewestCandidates = 400;
     private const int CandidatesPerHit = 20;
-    private const int MostExtraCandidates = 4096;
+    private const int MostExtraCandidates = 8192;
     private const float MarginInErrors = 2.5f;
     private const int BucketShift = 3;
     private const int Buckets = (ushort.MaxValue + 1) >> BucketShift;
@@ -190,9 +190,11 @@ internal sealed class VectorTable
             var within = Vector256.GreaterThanOrEqual(lanes, low) & Vector256.LessThanOrEqual(lanes, high);
             for (var bits = within.ExtractMostSignificantBits(); bits != 0; bits &= bits - 1, most--)
             {
-                found.Offer(start + BitOperations.TrailingZeroCount(bits));
+                found.Await(start + BitOperations.TrailingZeroCount(bits));
             }
         }
+
+        found.Settle();
     }
 
     private static int Count(VectorChunk?[] chunks, ReadOnlySpan<uint> halves)
