@@ -16,6 +16,18 @@ internal static class EmbeddingStore
         return session.ExecuteAsync(sql, new { generation, sequence, vector });
     }
 
+    public static async Task<byte[]?> FindAsync(Session session, string generation, long sequence)
+    {
+        const string sql = """
+            SELECT vector FROM embeddings
+            WHERE tenant_id = @Tenant AND sequence = @sequence AND generation = @generation
+            """;
+
+        byte[]? found = null;
+        await session.ScanAsync(sql, new { generation, sequence }, row => found = row.Bytes(0).ToArray());
+        return found;
+    }
+
     /// <summary>Forgets a memory's vectors of every generation.</summary>
     public static Task DeleteAsync(Session session, long sequence)
     {
