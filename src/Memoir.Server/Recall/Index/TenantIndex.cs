@@ -1,3 +1,5 @@
+using Memoir.Server.Recall.Segments;
+
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>The inverted index of one tenant, in memory: one writer at a time, any number of readers, none of whom waits.</summary>
@@ -45,7 +47,23 @@ internal sealed class TenantIndex
                 numbers[i] = Number(memory.Terms[i]);
             }
 
-            Append(memory, numbers);
+            Append(new MemoryEntry
+            {
+                Sequence = memory.Sequence,
+                ConversationId = memory.ConversationId,
+                UserId = memory.UserId,
+                Type = memory.Type,
+                Role = memory.Role,
+                Archived = memory.Archived,
+                OccurredAtMicros = memory.OccurredAtMicros,
+                ExpiresAtMicros = memory.ExpiresAtMicros,
+                Importance = memory.Importance,
+                ImportanceOverride = memory.ImportanceOverride,
+                Numbers = numbers,
+                Counts = memory.Counts,
+                PassageEnds = memory.PassageEnds,
+                PassageLengths = memory.PassageLengths,
+            });
         }
     }
 
@@ -130,12 +148,13 @@ internal sealed class TenantIndex
         };
     }
 
-    /// <summary>Runs a loader as the one writer; it adds memories through <see cref="Append"/>.</summary>
-    public void Write(Action<TenantIndex> load)
+    /// <summary>Adds the memories of a segment, in place of earlier ones with the same sequences.</summary>
+    /// <exception cref="InvalidDataException">The bytes are damaged or of another version; nothing was added.</exception>
+    public void Load(ReadOnlySpan<byte> segment)
     {
         lock (_writing)
         {
-            load(this);
+            IndexSegment.Decode(segment, this);
         }
     }
 
@@ -183,7 +202,7 @@ internal sealed class TenantIndex
     }
 
     /// <summary>Adds a memory whose terms are numbered already. Only for the writer.</summary>
-    public void Append(AnalysedMemory memory, ReadOnlySpan<int> numbers)
+    public void Append(in MemoryEntry memory)
     {
         var passages = memory.PassageEnds.Length;
         if (_units + passages > MaxUnits)
@@ -209,7 +228,7 @@ internal sealed class TenantIndex
         columns.FirstUnit[ordinal] = _units;
         columns.Previous[ordinal] = -1;
         columns.Next[ordinal] = -1;
-        AppendUnits(ordinal, memory, numbers);
+        AppendUnits(ordinal, memory);
 
         conversation.HasUser |= memory.Role == MemoryRole.User;
         conversation.HasAssistant |= memory.Role == MemoryRole.Assistant;
@@ -231,8 +250,9 @@ internal sealed class TenantIndex
         }
     }
 
-    private void AppendUnits(int ordinal, AnalysedMemory memory, ReadOnlySpan<int> numbers)
+    private void AppendUnits(int ordinal, in MemoryEntry memory)
     {
+        var numbers = memory.Numbers;
         var from = 0;
         for (var passage = 0; passage < memory.PassageEnds.Length; passage++)
         {

@@ -49,6 +49,22 @@ internal sealed class TermTable
         return Count++;
     }
 
+    /// <summary>The hash of every term by its number.</summary>
+    public ulong[] ToHashes()
+    {
+        var table = Volatile.Read(ref _table);
+        var hashes = new ulong[table.Keys.Length];
+        for (var slot = 0; slot < table.Keys.Length; slot++)
+        {
+            if (Volatile.Read(ref table.Keys[slot]) is not 0 and var key)
+            {
+                hashes[table.Numbers[slot]] = key;
+            }
+        }
+
+        return hashes;
+    }
+
     private sealed class Table(int size)
     {
         public ulong[] Keys { get; } = new ulong[size];
