@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Vectors;
 
 namespace Memoir.Bench;
@@ -19,6 +20,39 @@ internal static class VectorSpeed
         foreach (var clusters in (int[])[0, 1000, 100, 10])
         {
             Measure(count, dimensions, clusters);
+        }
+
+        MeasureBuiltin();
+    }
+
+    private static void MeasureBuiltin()
+    {
+        const string Sentence =
+            "Yesterday Caroline told me that she signed up for the pottery workshop in Boulder and will bring her two "
+            + "dogs along when the weather allows it";
+        var embedder = new BuiltinEmbedder();
+        var vector = new float[BuiltinEmbedder.Dimensions];
+        foreach (var (name, text) in new[]
+        {
+            ("25 words", Sentence),
+            ("8 words", Sentence[..47]),
+            ("100,000 characters", string.Concat(Enumerable.Range(0, 20_000).Select(i => $"word{i * 7919} "))[..100_000]),
+        })
+        {
+            var rounds = 2_000_000 / text.Length;
+            var best = double.MaxValue;
+            for (var trial = 0; trial < 12; trial++)
+            {
+                var start = Stopwatch.GetTimestamp();
+                for (var i = 0; i < rounds; i++)
+                {
+                    embedder.Embed(text, vector);
+                }
+
+                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalMicroseconds / rounds);
+            }
+
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"builtin embedder, {name}: {best:F2} µs"));
         }
     }
 
