@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -75,8 +76,8 @@ public static class JsonLogging
         var found = _found ??= new Found();
         found.Value = null;
 
-        // Scopes come outermost first; the innermost that names a request wins.
-        scopes.ForEachScope(static (scope, result) => result.Value = RequestIdIn(scope) ?? result.Value, found);
+        // Not the host's own scope: it keeps the id the request had before the caller's was taken over.
+        scopes.ForEachScope(static (scope, result) => result.Value = (scope as RequestScope)?.Id ?? result.Value, found);
         return found.Value;
     }
 
@@ -99,5 +100,23 @@ public static class JsonLogging
     private sealed class Found
     {
         public string? Value { get; set; }
+    }
+
+    /// <summary>Marks everything logged during a request with its id, whichever step of the pipeline decides it.</summary>
+    internal sealed class RequestScope(HttpContext http)
+    {
+        private HttpContext? _http = http;
+        private string _id = "";
+
+        public string Id => _http is { } current ? current.TraceIdentifier : _id;
+
+        /// <summary>The server uses the context for another request next; what still runs in this scope must not read that one's id.</summary>
+        public void Freeze()
+        {
+            _id = Id;
+            _http = null;
+        }
+
+        public override string ToString() => $"{RequestIdField}:{Id}";
     }
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Memoir.Kit.Telemetry;
 
-/// <summary>Measures every request and writes one line about it; never its path, query or body, which are the caller's.</summary>
+/// <summary>Measures every request, writes one line about it and marks all others with its id; never its path, query or body, which are the caller's.</summary>
 public sealed partial class RequestTelemetry(RequestDelegate next, Meters meters, ILogger<RequestTelemetry> logger)
 {
     // Nobody receives it; the label tells "the client went away" from a fault of ours.
@@ -23,6 +23,8 @@ public sealed partial class RequestTelemetry(RequestDelegate next, Meters meters
         // The exception handler clears the endpoint of a request that failed, so it is remembered where it is known already.
         var endpoint = http.GetEndpoint();
         var threw = true;
+        var scope = new JsonLogging.RequestScope(http);
+        using var logged = logger.BeginScope(scope);
         meters.RequestStarted();
         try
         {
@@ -33,6 +35,7 @@ public sealed partial class RequestTelemetry(RequestDelegate next, Meters meters
         {
             endpoint ??= http.GetEndpoint() ?? http.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
             Finish(http, _routes.Of(endpoint), Status(http, threw), Stopwatch.GetElapsedTime(started));
+            scope.Freeze();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Memoir.Kit.Telemetry;
 using Memoir.Tests.Testing;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
@@ -23,15 +24,23 @@ public sealed class LogFormatterTests
     }
 
     [Fact]
-    public void The_request_id_comes_from_the_scope()
+    public void The_request_id_is_the_one_the_request_has_by_now()
     {
+        var http = new DefaultHttpContext { TraceIdentifier = "given by the server" };
+        var request = new JsonLogging.RequestScope(http);
         var scopes = new LoggerExternalScopeProvider();
-        using var scope = scopes.Push(new List<KeyValuePair<string, object?>> { new("RequestId", "r-1"), new("RequestPath", "/v1/users/secret") });
+        using var host = scopes.Push(new List<KeyValuePair<string, object?>> { new("RequestId", "given by the server"), new("RequestPath", "/v1/users/secret") });
+        using var scope = scopes.Push(request);
+        http.TraceIdentifier = "r-1";
 
-        var line = Write(Json(), LogLevel.Information, "text", null, [], scopes);
+        var during = Write(Json(), LogLevel.Information, "text", null, [], scopes);
+        request.Freeze();
+        http.TraceIdentifier = "the next request";
+        var after = Write(Json(), LogLevel.Information, "text", null, [], scopes);
 
-        Assert.Contains("\"request_id\":\"r-1\"", line, StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", line, StringComparison.Ordinal);
+        Assert.Contains("\"request_id\":\"r-1\"", during, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", during, StringComparison.Ordinal);
+        Assert.Equal(during, after);
     }
 
     [Theory]
