@@ -9,7 +9,9 @@ internal sealed class EmbeddingOptions : IValidatableObject
     public const string Section = "Embedding";
 
     private const string DefaultOpenAiModel = "text-embedding-3-small";
+    private const string LargeOpenAiModel = "text-embedding-3-large";
     private const int DefaultOpenAiDimensions = 1536;
+    private const int LargeOpenAiDimensions = 3072;
 
     [EnumDataType(typeof(EmbeddingProvider))]
     public EmbeddingProvider Provider { get; set; } = EmbeddingProvider.Builtin;
@@ -18,7 +20,7 @@ internal sealed class EmbeddingOptions : IValidatableObject
     [StringLength(200)]
     public string? ModelName { get; set; }
 
-    /// <summary>Asked of the provider only when set; default 1536. A vector of any other length is refused.</summary>
+    /// <summary>Asked of the provider only when set; default 1536 (3072 for <c>text-embedding-3-large</c>). A vector of any other length is refused.</summary>
     [Range(1, Vectors.VectorSketch.MaxDimensions)]
     public int? Dimensions { get; set; }
 
@@ -55,9 +57,10 @@ internal sealed class EmbeddingOptions : IValidatableObject
     [Range(16, 1_000_000)]
     public int MaxTokens { get; set; } = 8000;
 
-    internal string EffectiveModel => ModelName ?? DefaultOpenAiModel;
+    internal string EffectiveModel => string.IsNullOrWhiteSpace(ModelName) ? DefaultOpenAiModel : ModelName.Trim();
 
-    internal int EffectiveDimensions => Dimensions ?? DefaultOpenAiDimensions;
+    internal int EffectiveDimensions =>
+        Dimensions ?? (EffectiveModel == LargeOpenAiModel ? LargeOpenAiDimensions : DefaultOpenAiDimensions);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -72,6 +72,18 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         Assert.Equal("openai/text-embedding-3-small/1536", embedder.Generation.Key);
     }
 
+    [Fact]
+    public async Task A_model_that_refuses_to_be_told_its_size_is_not_told_again()
+    {
+        _server.Script(EmbeddingBehaviour.BadRequest);
+        var embedder = Start(("ModelName", "bge-m3"));
+
+        await embedder.EmbedAsync(["one"], EmbeddingPurpose.Document, Ct);
+        await embedder.EmbedAsync(["two"], EmbeddingPurpose.Document, Ct);
+
+        Assert.Equal([64, null, null], _server.Requests.Select(call => call.Dimensions));
+    }
+
     [Theory]
     [InlineData(EmbeddingBehaviour.Html)]
     [InlineData(EmbeddingBehaviour.WrongDimension)]
@@ -168,7 +180,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
     internal async Task A_refusal_is_permanent_and_never_names_the_key(EmbeddingBehaviour behaviour)
     {
         _server.Behaviour = behaviour;
-        var embedder = Start();
+        var embedder = Start(("Dimensions", null));
 
         var failure = await Assert.ThrowsAsync<EmbeddingException>(
             () => embedder.EmbedAsync(["a private text"], EmbeddingPurpose.Document, Ct));
@@ -227,7 +239,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
     public async Task One_poisonous_text_does_not_open_the_circuit()
     {
         _server.Behaviour = EmbeddingBehaviour.BadRequest;
-        var embedder = Start();
+        var embedder = Start(("Dimensions", null));
 
         for (var i = 0; i < 12; i++)
         {
