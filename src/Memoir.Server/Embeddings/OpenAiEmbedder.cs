@@ -21,7 +21,7 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
     private readonly EmbeddingResilience _resilience;
     private readonly TimeProvider _time;
     private readonly QueryCache _queries = new(CachedQueries);
-    private SizeHabit _sizeHabit;
+    private volatile SizeHabit _sizeHabit;
 
     public OpenAiEmbedder(
         HttpClient http, IOptions<EmbeddingOptions> options, EmbeddingHealth health, TimeProvider time, ILogger<OpenAiEmbedder> logger)
@@ -77,7 +77,7 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
     // a refusal is answered by asking without it.
     private async Task<float[][]> AskAsync(string[] texts, EmbeddingPurpose purpose, CancellationToken ct)
     {
-        var habit = Volatile.Read(ref _sizeHabit);
+        var habit = _sizeHabit;
         if (_options.Dimensions is null || habit == SizeHabit.Unsaid)
         {
             return await SendAsync(texts, null, purpose, ct);
@@ -86,13 +86,13 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
         try
         {
             var answer = await SendAsync(texts, _options.Dimensions, purpose, ct);
-            Volatile.Write(ref _sizeHabit, SizeHabit.Said);
+            _sizeHabit = SizeHabit.Said;
             return answer;
         }
         catch (EmbeddingException refusal) when (habit == SizeHabit.Unknown && refusal is { IsPermanent: true, IsProviderFault: false })
         {
             var answer = await SendAsync(texts, null, purpose, ct);
-            Volatile.Write(ref _sizeHabit, SizeHabit.Unsaid);
+            _sizeHabit = SizeHabit.Unsaid;
             return answer;
         }
     }
