@@ -15,6 +15,9 @@ internal sealed class AnalysedMemory
 
     public bool Archived { get; init; }
 
+    /// <summary>Whether its text ends in a question.</summary>
+    public bool Asks { get; init; }
+
     public long OccurredAtMicros { get; init; }
 
     /// <summary>Unix microseconds; <see cref="long.MaxValue"/> when it never expires.</summary>

@@ -48,6 +48,7 @@ internal static class Analyzer
             Type = memory.Type,
             Role = memory.Role,
             Archived = memory.Archived,
+            Asks = memory.Content.AsSpan().TrimEnd() is [.., '?' or '\uff1f' or '\u061f'],
             OccurredAtMicros = Micros(memory.OccurredAt),
             ExpiresAtMicros = memory.ExpiresAt is { } expiry ? Micros(expiry) : long.MaxValue,
             Importance = memory.Importance,

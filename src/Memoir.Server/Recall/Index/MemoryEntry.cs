@@ -15,6 +15,8 @@ internal readonly ref struct MemoryEntry
 
     public bool Archived { get; init; }
 
+    public bool Asks { get; init; }
+
     public long OccurredAtMicros { get; init; }
 
     public long ExpiresAtMicros { get; init; }

@@ -34,7 +34,8 @@ internal static class IndexSegment
             occurredAt = columns.OccurredAt[ordinal];
             var expires = columns.ExpiresAt[ordinal] != long.MaxValue;
             var archived = (columns.State[ordinal] & MemoryColumns.Archived) != 0;
-            writer.Byte((byte)((int)columns.Role[ordinal] | (archived ? 64 : 0) | (expires ? 128 : 0)));
+            var asks = (columns.State[ordinal] & MemoryColumns.Asks) != 0;
+            writer.Byte((byte)((int)columns.Role[ordinal] | (asks ? 32 : 0) | (archived ? 64 : 0) | (expires ? 128 : 0)));
             if (expires)
             {
                 writer.Signed(columns.ExpiresAt[ordinal]);
@@ -96,6 +97,7 @@ internal static class IndexSegment
                 Type = type == 0 ? null : types[type - 1],
                 Role = (MemoryRole)(flags & 15),
                 Archived = (flags & 64) != 0,
+                Asks = (flags & 32) != 0,
                 OccurredAtMicros = occurredAt,
                 ExpiresAtMicros = expiresAt,
                 Importance = importance,
@@ -111,7 +113,12 @@ internal static class IndexSegment
     /// <summary>Terms ascend by hash, as they do within a memory, so that a memory's terms are small steps apart. Answers each term's place.</summary>
     private static int[] WriteTerms(SegmentWriter writer, in IndexView view, int[] live)
     {
-        var hashes = view.Terms.ToHashes();
+        var hashes = new ulong[view.Terms.Count];
+        for (var number = 0; number < hashes.Length; number++)
+        {
+            hashes[number] = view.Terms.HashOf(number);
+        }
+
         var counts = new int[hashes.Length];
         var units = 0;
         foreach (var ordinal in live)
