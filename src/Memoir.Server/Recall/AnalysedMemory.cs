@@ -28,6 +28,9 @@ internal sealed class AnalysedMemory
     /// <summary>NaN when there is none.</summary>
     public float ImportanceOverride { get; init; } = float.NaN;
 
+    /// <summary>Whether it says when something was, is or will be.</summary>
+    public bool TellsTime { get; init; }
+
     /// <summary>Distinct terms, passage after passage, ascending within one, so that content words come first, then stop words, then filters.</summary>
     public required ulong[] Terms { get; init; }
 

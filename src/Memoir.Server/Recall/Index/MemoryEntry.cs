@@ -17,6 +17,8 @@ internal readonly ref struct MemoryEntry
 
     public bool Asks { get; init; }
 
+    public bool TellsTime { get; init; }
+
     public long OccurredAtMicros { get; init; }
 
     public long ExpiresAtMicros { get; init; }

@@ -59,14 +59,38 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         var conversation = (options.ConversationWeight * scratch.Conversations.Best[place])
             + (options.CoverageWeight * scratch.Conversations.Coverage[place]);
         var own = _slots.Own[slot];
-        if ((view.Columns.State[ordinal] & MemoryColumns.Asks) != 0)
+        var factor = Factor(slot, view.Columns.State[ordinal]);
+        return new LexicalParts(own * factor, window * factor, (_slots.Smoothed[slot] - own) * factor, conversation * factor, 0);
+    }
+
+    /// <summary>How likely a turn is to tell something, whatever its words: who speaks, whether it asks, whether it says when.</summary>
+    private float Factor(int slot, byte state)
+    {
+        var factor = (state & MemoryColumns.Asks) != 0 ? options.QuestionWeight : 1f;
+        if (weights.AsksTime && (state & MemoryColumns.TellsTime) != 0)
         {
-            own *= options.QuestionWeight;
-            window *= options.QuestionWeight;
-            conversation *= options.QuestionWeight;
+            factor *= options.TimeWeight;
         }
 
-        return new LexicalParts(own, window, _slots.Smoothed[slot] - own, conversation, 0);
+        if (weights.NamesSpeaker && !IsNamedSpeaker(_slots.Counts(slot)))
+        {
+            factor *= options.OtherSpeakerWeight;
+        }
+
+        return factor;
+    }
+
+    private bool IsNamedSpeaker(ReadOnlySpan<float> counts)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            if (counts[i] > 0 && weights.Terms[i].Field == TermField.Speaker)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>What a memory would reach that holds every word once, in an average text and an average neighbourhood.</summary>

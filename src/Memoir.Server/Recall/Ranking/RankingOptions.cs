@@ -27,24 +27,30 @@ internal sealed record RankingOptions
     public float NeighbourWeight { get; init; } = 0.3f;
 
     /// <summary>The same share of a previous turn that asks something: what follows is probably the answer.</summary>
-    public float AskedWeight { get; init; } = 0.3f;
+    public float AskedWeight { get; init; } = 0.6f;
+
+    /// <summary>What a turn with a time expression gains when the question asks for a time.</summary>
+    public float TimeWeight { get; init; } = 1.2f;
+
+    /// <summary>What a turn of somebody else counts when the question names a speaker.</summary>
+    public float OtherSpeakerWeight { get; init; } = 0.9f;
 
     /// <summary>What a turn that asks something counts: it seldom tells anything.</summary>
-    public float QuestionWeight { get; init; } = 1f;
+    public float QuestionWeight { get; init; } = 0.8f;
 
     /// <summary>Weight of a name that is mentioned in the text, when a speaker of that name exists.</summary>
-    public float MentionWeight { get; init; } = 1f;
+    public float MentionWeight { get; init; } = 0.3f;
 
     /// <summary>Share of the best score of its conversation that a turn gets.</summary>
     public float ConversationWeight { get; init; } = 0.4f;
 
     /// <summary>Share of what its whole conversation matches that a turn gets.</summary>
-    public float CoverageWeight { get; init; }
+    public float CoverageWeight { get; init; } = 0.4f;
 
     public float CoverageK { get; init; } = 1f;
 
     /// <summary>Weight of a query word that is the speaker's name.</summary>
-    public float SpeakerWeight { get; init; } = 1f;
+    public float SpeakerWeight { get; init; } = 2f;
 
     /// <summary>Weight of a query word that is part of the date.</summary>
     public float DateWeight { get; init; } = 1f;

@@ -14,9 +14,13 @@ internal sealed class TermWeights
 
     public bool IsLong { get; private set; }
 
+    public bool AsksTime { get; private set; }
+
+    public bool NamesSpeaker { get; private set; }
+
     public static TermWeights Of(RecallQuery query, in IndexView view, RankingOptions options)
     {
-        var weights = new TermWeights { IsLong = query.Terms.Count > (query.IsPersonal ? options.PersonalQueryTerms : options.LongQueryTerms) };
+        var weights = new TermWeights { IsLong = query.Terms.Count > (query.IsPersonal ? options.PersonalQueryTerms : options.LongQueryTerms), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
         for (var i = 0; i < words; i++)
@@ -49,6 +53,7 @@ internal sealed class TermWeights
         var best = weight;
         if (speaker >= 0)
         {
+            NamesSpeaker = true;
             weight *= options.MentionWeight;
             best = Idf(speaker, view, options) * options.SpeakerWeight;
             Terms.Add(new ScoredTerm(speaker, best, place, TermField.Speaker));

@@ -11,9 +11,10 @@ internal sealed class RecallQuery
     private static readonly HashSet<ulong> Speaking =
         [.. "i me my mine we us our ours im ive ill id weve lets".Split(' ').Select(word => Tokenizer.Reduce(word))];
 
-    private RecallQuery(string text, QueryTerm[] terms, bool isPersonal)
+    private RecallQuery(string text, QueryTerm[] terms, bool isPersonal, bool asksTime)
     {
         IsPersonal = isPersonal;
+        AsksTime = asksTime;
         Text = text;
         Terms = terms;
     }
@@ -22,6 +23,9 @@ internal sealed class RecallQuery
 
     /// <summary>Whether the asker speaks of himself, as people do in the middle of a conversation.</summary>
     public bool IsPersonal { get; }
+
+    /// <summary>Whether the question is about when something was.</summary>
+    public bool AsksTime { get; }
 
     /// <summary>Distinct words in the order of their first occurrence; stop words only when there is nothing else.</summary>
     public IReadOnlyList<QueryTerm> Terms { get; }
@@ -33,9 +37,11 @@ internal sealed class RecallQuery
         Tokenizer.Read(text, tokens);
         var onlyStopWords = true;
         var isPersonal = false;
+        var asksTime = false;
         foreach (var term in tokens.Terms)
         {
             onlyStopWords &= !TermHash.IsContent(term);
+            asksTime |= CalendarTerms.AsksTime(term);
             isPersonal |= Speaking.Contains(term);
         }
 
@@ -60,6 +66,6 @@ internal sealed class RecallQuery
             }
         }
 
-        return new RecallQuery(text, [.. terms], isPersonal);
+        return new RecallQuery(text, [.. terms], isPersonal, asksTime);
     }
 }

@@ -33,9 +33,8 @@ internal static class IndexSegment
             sequence = columns.Sequence[ordinal];
             occurredAt = columns.OccurredAt[ordinal];
             var expires = columns.ExpiresAt[ordinal] != long.MaxValue;
-            var archived = (columns.State[ordinal] & MemoryColumns.Archived) != 0;
-            var asks = (columns.State[ordinal] & MemoryColumns.Asks) != 0;
-            writer.Byte((byte)((int)columns.Role[ordinal] | (asks ? 32 : 0) | (archived ? 64 : 0) | (expires ? 128 : 0)));
+            writer.Byte((byte)((int)columns.Role[ordinal] | (expires ? 128 : 0)));
+            writer.Byte(columns.State[ordinal]);
             if (expires)
             {
                 writer.Signed(columns.ExpiresAt[ordinal]);
@@ -82,6 +81,7 @@ internal static class IndexSegment
             sequence += reader.Signed();
             occurredAt += reader.Signed();
             var flags = reader.Byte();
+            var state = reader.Byte();
             var expiresAt = (flags & 128) != 0 ? reader.Signed() : long.MaxValue;
             var importance = reader.FixedFloat();
             var importanceOverride = reader.FixedFloat();
@@ -96,8 +96,9 @@ internal static class IndexSegment
                 UserId = user == 0 ? null : users[user - 1],
                 Type = type == 0 ? null : types[type - 1],
                 Role = (MemoryRole)(flags & 15),
-                Archived = (flags & 64) != 0,
-                Asks = (flags & 32) != 0,
+                Archived = (state & MemoryColumns.Archived) != 0,
+                Asks = (state & MemoryColumns.Asks) != 0,
+                TellsTime = (state & MemoryColumns.TellsTime) != 0,
                 OccurredAtMicros = occurredAt,
                 ExpiresAtMicros = expiresAt,
                 Importance = importance,
