@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Memoir.Server.Recall.Index;
 
 namespace Memoir.Server.Recall.Ranking;
@@ -149,19 +150,19 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
     private void CollectFromScores()
     {
         var scores = scratch.Scores.AsSpan(0, view.Units);
-        var vectors = MemoryMarshal.Cast<float, Vector<float>>(scores);
+        var heap = scratch.Heap;
+        var vectors = MemoryMarshal.Cast<float, Vector256<float>>(scores);
         for (var i = 0; i < vectors.Length; i++)
         {
-            if (Vector.GreaterThanAny(vectors[i], new Vector<float>(scratch.Heap.Threshold)))
+            var above = Vector256.GreaterThan(vectors[i], Vector256.Create(heap.Threshold)).ExtractMostSignificantBits();
+            for (; above != 0; above &= above - 1)
             {
-                for (var unit = i * Vector<float>.Count; unit < (i + 1) * Vector<float>.Count; unit++)
-                {
-                    Offer(scores[unit], unit);
-                }
+                var unit = (i * Vector256<float>.Count) + BitOperations.TrailingZeroCount(above);
+                Offer(scores[unit], unit);
             }
         }
 
-        for (var unit = vectors.Length * Vector<float>.Count; unit < scores.Length; unit++)
+        for (var unit = vectors.Length * Vector256<float>.Count; unit < scores.Length; unit++)
         {
             Offer(scores[unit], unit);
         }

@@ -68,10 +68,10 @@ internal sealed record RankingOptions
     public float RecencyDays { get; init; } = 10f;
 
     /// <summary>How many of the best passages are compared with their neighbours, at least.</summary>
-    public int Candidates { get; init; } = 256;
+    public int Candidates { get; init; } = 192;
 
     /// <summary>How many memories are ranked with everything that is known of them, at least.</summary>
-    public int Finalists { get; init; } = 128;
+    public int Finalists { get; init; } = 64;
 
     /// <summary>Distinct query words that count; the rarest are kept.</summary>
     public int MaxQueryTerms { get; init; } = 64;
