@@ -1,1 +1,32 @@
-Console.WriteLine("usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>");
+using Memoir.Bench.Hosts;
+using Memoir.Bench.Service;
+
+// The load client runs its continuations on the one thread that polls the sockets: it shares two cores with the server it measures.
+Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "1");
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
+
+return args switch
+{
+    ["service", .. var rest] => await ServiceCommand.RunAsync(rest, stop.Token),
+    [BaselineHost.Command, var port] => await BaselineHost.RunAsync(port, stop.Token),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine(
+        """
+        usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>
+
+          service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL] [--out FILE]
+              stores and searches through a running server, beside the machine's own limits
+        """);
+    return 64;
+}
