@@ -47,6 +47,11 @@ internal sealed record Measurement(Operation Operation, string Title, int Client
             + $"| {Result.Errors} | {Megabytes(ResidentBytes)} | {Megabytes(DiskBytes)} |");
     }
 
+    /// <summary>The same in a few words, for the one who waits.</summary>
+    public string Progress() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Title}, {Number(Memories)} memories, {Number(Tenants)} tenants, {Clients} clients: p50 {P50:N3} ms, {UnitsPerSecond:N0}/s, {Result.Errors} errors");
+
     public const string Header =
         """
         | operation | memories | tenants | clients | requests | p50 ms | p95 ms | p99 ms | per second | errors | resident MB | disk MB |

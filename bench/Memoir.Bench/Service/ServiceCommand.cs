@@ -28,7 +28,7 @@ internal static class ServiceCommand
         {
             var vocabulary = new Vocabulary();
             await BaselineRun.RunAsync(options, new Conversations(vocabulary, seed: 1), scratch.FullName, rows, ct);
-            rows.ForEach(row => Console.Error.WriteLine(row.Row()));
+            rows.ForEach(row => Console.Error.WriteLine(row.Progress()));
             foreach (var tenants in options.Tenants)
             {
                 foreach (var size in options.Sizes)

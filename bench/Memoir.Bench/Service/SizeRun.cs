@@ -119,7 +119,7 @@ internal sealed class SizeRun(
             ResidentBytes = target.Process?.ResidentBytes,
             DiskBytes = target.Process is null ? null : DiskBytes(),
         });
-        Console.Error.WriteLine(rows[^1].Row());
+        Console.Error.WriteLine(rows[^1].Progress());
     }
 
     private void AddStart(Operation operation, string title, LatencyHistogram latency, int at, Target? target = null)
@@ -130,7 +130,7 @@ internal sealed class SizeRun(
             Tenants = tenants,
             ResidentBytes = target?.Process?.ResidentBytes,
         });
-        Console.Error.WriteLine(rows[^1].Row());
+        Console.Error.WriteLine(rows[^1].Progress());
     }
 
     private long DiskBytes() =>

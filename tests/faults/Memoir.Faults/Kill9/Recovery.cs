@@ -75,7 +75,7 @@ internal sealed class Recovery(Api api, Ledger ledger)
     {
         foreach (var (message, after) in operation.Changes)
         {
-            if (found)
+            if (message.Observed == after)
             {
                 message.Settle(after);
             }
