@@ -1,3 +1,4 @@
+using Memoir.Bench;
 using Memoir.Bench.Hosts;
 using Memoir.Bench.Service;
 
@@ -16,8 +17,18 @@ return args switch
 {
     ["service", .. var rest] => await ServiceCommand.RunAsync(rest, stop.Token),
     [BaselineHost.Command, var port] => await BaselineHost.RunAsync(port, stop.Token),
+    ["recall-offline", var set, .. var rest] => RecallOffline.Run(set, rest),
+    ["recall-ablation", var set, .. var rest] => RecallAblation.Run(set, rest),
+    ["recall-speed", .. var rest] => RecallSpeed.Run(rest),
+    ["vector-speed", .. var rest] => RunVectorSpeed(rest),
     _ => Usage(),
 };
+
+static int RunVectorSpeed(string[] rest)
+{
+    VectorSpeed.Run(rest);
+    return 0;
+}
 
 static int Usage()
 {
@@ -27,6 +38,10 @@ static int Usage()
 
           service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL] [--out FILE]
               stores and searches through a running server, beside the machine's own limits
+          recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server
+          recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings
+          recall-speed [N]                                                build, load and search times at N memories
+          vector-speed [vectors] [dimensions]                             speed and recall of the vector scan
         """);
     return 64;
 }

@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+
+namespace Memoir.Kit.Data;
+
+/// <summary>A bounded pool of reading connections. Under write-ahead logging they never wait for the writer.</summary>
+internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : IDisposable
+{
+    private static readonly object None = new();
+
+    private readonly ConcurrentBag<Reader> _idle = [];
+    private readonly SemaphoreSlim _free = new(limit, limit);
+
+    public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        await _free.WaitAsync(ct);
+        Reader? reader = null;
+        try
+        {
+            if (!_idle.TryTake(out reader))
+            {
+                reader = new Reader(open());
+            }
+
+            return await reader.RunAsync(tenant, work);
+        }
+        catch
+        {
+            reader?.Dispose(); // Whatever state it is in, the next caller gets a fresh one.
+            reader = null;
+            throw;
+        }
+        finally
+        {
+            if (reader is not null)
+            {
+                _idle.Add(reader);
+            }
+
+            _free.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        while (_idle.TryTake(out var reader))
+        {
+            reader.Dispose();
+        }
+
+        _free.Dispose();
+    }
+
+    private sealed class Reader(SqliteConnection connection) : IDisposable
+    {
+        private readonly PreparedStatements _statements = new(connection);
+
+        public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work)
+        {
+            _statements.Execute("BEGIN", None, tenant: null); // One snapshot for all that the closure reads.
+            var result = await work(new Session(connection, _statements, tenant, mayWrite: false));
+            _statements.Execute("COMMIT", None, tenant: null);
+            return result;
+        }
+
+        public void Dispose()
+        {
+            _statements.Dispose();
+            connection.Dispose();
+        }
+    }
+}

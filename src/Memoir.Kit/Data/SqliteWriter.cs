@@ -1,0 +1,314 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+using Memoir.Kit.Http;
+using Memoir.Kit.Telemetry;
+
+namespace Memoir.Kit.Data;
+
+/// <summary>
+/// Owns the one writing connection. A dedicated thread runs the waiting closures one after another inside one transaction,
+/// a savepoint each, and commits them together, so that many callers share the price of one fsync. A caller is answered
+/// only after the commit that holds its write.
+/// </summary>
+internal sealed class SqliteWriter : IDisposable
+{
+    // Long enough to share an fsync among many, short enough that the first of a group does not notice.
+    private static readonly TimeSpan LongestGroup = TimeSpan.FromMilliseconds(20);
+    private const int LargestGroup = 512;
+
+    private readonly SqliteConnection _connection;
+    private readonly PreparedStatements _statements;
+    private readonly BlockingCollection<Write> _waiting;
+    private readonly Thread _thread;
+    private readonly Meters _meters;
+    private volatile bool _broken;
+
+    public SqliteWriter(SqliteConnection connection, int queueLimit, Meters meters)
+    {
+        _connection = connection;
+        _meters = meters;
+        _statements = new PreparedStatements(connection);
+        _waiting = new BlockingCollection<Write>(new ConcurrentQueue<Write>(), queueLimit);
+        meters.WriteQueueDepth = () => _waiting.Count;
+        _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
+        _thread.Start();
+    }
+
+    /// <exception cref="ProblemException">The queue is full, the storage failed, or the closure refused.</exception>
+    public Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        if (_broken)
+        {
+            throw StorageFailed();
+        }
+
+        var write = new Write<T>(tenant, work, ct);
+        try
+        {
+            if (_waiting.TryAdd(write, 0, CancellationToken.None))
+            {
+                return write.Answer;
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            throw new ProblemException(Problem.Draining, "The server is stopping; send the request again in a moment.");
+        }
+
+        throw new ProblemException(Problem.Overloaded, "Too many writes are waiting; send the request again in a moment.");
+    }
+
+    public void Dispose()
+    {
+        _waiting.CompleteAdding();
+        _thread.Join();
+        _waiting.Dispose();
+        _statements.Dispose();
+    }
+
+    private void Run()
+    {
+        var group = new List<Write>(LargestGroup);
+        foreach (var first in _waiting.GetConsumingEnumerable())
+        {
+            if (_broken)
+            {
+                first.Fail(StorageFailed());
+                continue;
+            }
+
+            RunGroup(first, group);
+            group.Clear();
+        }
+    }
+
+    private void RunGroup(Write first, List<Write> group)
+    {
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            Begin();
+            for (var next = first; next is not null; next = Next(group.Count, started))
+            {
+                if (next.TryStart())
+                {
+                    group.Add(next);
+                    RunInSavepoint(next);
+                }
+            }
+
+            Commit(group);
+        }
+        catch (SqliteException exception)
+        {
+            // The engine gave up the whole transaction. What one closure could not do may have been its fault alone,
+            // so each is run again by itself; nothing of the group was answered yet.
+            Rollback();
+            RerunEachAlone(group, exception);
+        }
+
+        _meters.WritesCommitted(group.Count, Stopwatch.GetElapsedTime(started));
+    }
+
+    private Write? Next(int count, long started) =>
+        count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup && _waiting.TryTake(out var next)
+            ? next
+            : null;
+
+    private void RunInSavepoint(Write write)
+    {
+        Control("SAVEPOINT closure");
+        try
+        {
+            write.Run(_connection, _statements);
+            Control("RELEASE closure");
+        }
+        catch (SqliteException exception) when (EndsTransaction(exception))
+        {
+            throw;
+        }
+        catch (Exception exception)
+        {
+            Control("ROLLBACK TO closure");
+            Control("RELEASE closure");
+            write.Refuse(exception);
+        }
+    }
+
+    private void RerunEachAlone(List<Write> group, SqliteException cause)
+    {
+        if (IsIoError(cause))
+        {
+            // After a failed write or fsync nobody knows what the disk holds. Trying again could acknowledge a write
+            // that the kernel already dropped, so writes stop until a restart has replayed the log.
+            _broken = true;
+        }
+
+        foreach (var write in group)
+        {
+            if (_broken)
+            {
+                write.Fail(StorageFailed());
+                continue;
+            }
+
+            try
+            {
+                Begin();
+                RunInSavepoint(write);
+                Commit([write]);
+            }
+            catch (SqliteException exception)
+            {
+                Rollback();
+                _broken |= IsIoError(exception);
+                write.Fail(Explain(exception));
+            }
+        }
+    }
+
+    private void Commit(List<Write> group)
+    {
+#if FAULT_ACK_BEFORE_COMMIT
+        Answer(group);
+        Control("COMMIT");
+#else
+        Control("COMMIT");
+        Answer(group);
+#endif
+    }
+
+    private static void Answer(List<Write> group)
+    {
+        foreach (var write in group)
+        {
+            write.RunAfterCommit();
+        }
+
+        foreach (var write in group)
+        {
+            write.Complete();
+        }
+    }
+
+    private void Begin() => Control("BEGIN IMMEDIATE");
+
+    private void Rollback()
+    {
+        if (raw.sqlite3_get_autocommit(_connection.Handle) == 0)
+        {
+            try
+            {
+                Control("ROLLBACK");
+            }
+            catch (SqliteException)
+            {
+                _broken = true; // A transaction that can be neither kept nor dropped: only a restart helps.
+            }
+        }
+    }
+
+    private void Control(string sql) => _statements.Execute(sql, NoArguments.Instance, tenant: null);
+
+    private bool EndsTransaction(SqliteException exception) =>
+        exception.SqliteErrorCode is raw.SQLITE_FULL or raw.SQLITE_IOERR or raw.SQLITE_NOMEM or raw.SQLITE_CORRUPT
+        || raw.sqlite3_get_autocommit(_connection.Handle) != 0;
+
+    private static bool IsIoError(SqliteException exception) =>
+        exception.SqliteErrorCode is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT;
+
+    private static ProblemException Explain(SqliteException exception) => exception.SqliteErrorCode switch
+    {
+        raw.SQLITE_FULL => new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored."),
+        raw.SQLITE_IOERR or raw.SQLITE_CORRUPT => StorageFailed(),
+        _ => new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored."),
+    };
+
+    private static ProblemException StorageFailed() =>
+        new(Problem.StorageUnavailable, "The storage reported an error; writes are refused until the server was restarted.");
+
+    private sealed class NoArguments
+    {
+        public static readonly NoArguments Instance = new();
+    }
+
+    /// <summary>A closure on its way through the queue.</summary>
+    private abstract class Write(Tenant? tenant, CancellationToken ct)
+    {
+        private Session? _session;
+
+        protected Exception? Refusal { get; private set; }
+
+        /// <summary>False when the caller gave up before its closure ran; after that its cancellation is ignored.</summary>
+        public bool TryStart()
+        {
+            if (!ct.IsCancellationRequested)
+            {
+                return true;
+            }
+
+            Fail(new OperationCanceledException(ct));
+            return false;
+        }
+
+        public void Run(SqliteConnection connection, PreparedStatements statements)
+        {
+            Refusal = null;
+            _session = new Session(connection, statements, tenant, mayWrite: true);
+            var running = RunWork(_session);
+            if (!running.IsCompleted)
+            {
+                throw new InvalidOperationException("A write closure may await nothing but its session.");
+            }
+
+            running.GetAwaiter().GetResult();
+        }
+
+        /// <summary>The closure alone failed: it is answered with the others, so that order is kept.</summary>
+        public void Refuse(Exception exception)
+        {
+            Refusal = exception;
+            _session = null;
+        }
+
+        public void RunAfterCommit()
+        {
+            foreach (var action in _session?.Commits ?? [])
+            {
+                action();
+            }
+        }
+
+        public abstract void Complete();
+
+        public abstract void Fail(Exception exception);
+
+        protected abstract Task RunWork(Session session);
+    }
+
+    private sealed class Write<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) : Write(tenant, ct)
+    {
+        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private Task<T>? _running;
+
+        public Task<T> Answer => _answer.Task;
+
+        public override void Complete()
+        {
+            if (Refusal is { } refusal)
+            {
+                _answer.TrySetException(refusal);
+            }
+            else
+            {
+                _answer.TrySetResult(_running!.GetAwaiter().GetResult());
+            }
+        }
+
+        public override void Fail(Exception exception) => _answer.TrySetException(exception);
+
+        protected override Task RunWork(Session session) => _running = work(session);
+    }
+}

@@ -1,0 +1,49 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+
+namespace Memoir.Kit.Http;
+
+/// <summary>A finished answer: what is sent now is what an idempotent retry gets again.</summary>
+/// <param name="Status">The HTTP status code.</param>
+/// <param name="Body">The JSON body; empty for none.</param>
+/// <param name="Location">The <c>Location</c> header, or null.</param>
+public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Location) : IResult
+{
+    public const string Json = "application/json";
+
+    public static Answer NoContent { get; } = new(StatusCodes.Status204NoContent, default, null);
+
+    public static Answer Ok<T>(T value, JsonTypeInfo<T> type) => Of(StatusCodes.Status200OK, value, type, null);
+
+    public static Answer Of<T>(int status, T value, JsonTypeInfo<T> type, string? location)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = type.Options.Encoder, SkipValidation = true }))
+        {
+            JsonSerializer.Serialize(writer, value, type);
+        }
+
+        return new Answer(status, buffer.WrittenMemory, location);
+    }
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Status;
+        if (Location is not null)
+        {
+            response.Headers.Location = Location;
+        }
+
+        if (Body.IsEmpty)
+        {
+            return Task.CompletedTask;
+        }
+
+        response.ContentType = Json;
+        response.ContentLength = Body.Length;
+        return response.BodyWriter.WriteAsync(Body, httpContext.RequestAborted).AsTask();
+    }
+}

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Memoir.Kit.Http;
+
+/// <summary>Turns the parser's complaint into words for the caller, with the wire path of the member to blame.</summary>
+internal static partial class JsonRefusal
+{
+    private static readonly string[] IsMissing = ["is missing"];
+
+    public static ProblemException Explain(JsonException exception)
+    {
+        var at = (exception.Path ?? "$").TrimStart('$').TrimStart('.');
+        if (Missing().Match(exception.Message) is { Success: true } missing)
+        {
+            var names = Quoted().Matches(missing.Groups["names"].Value).Select(m => Join(at, m.Groups[1].Value)).ToArray();
+            return new ProblemException(
+                Problem.InvalidBody, $"Missing: {string.Join(", ", names)}.", names.ToDictionary(n => n, _ => IsMissing));
+        }
+
+        if (Unknown().Match(exception.Message) is { Success: true } unknown)
+        {
+            return ProblemException.Body(Named(at, unknown.Groups["name"].Value), "is not a known member");
+        }
+
+        if (Duplicate().Match(exception.Message) is { Success: true } duplicate)
+        {
+            return ProblemException.Body(Named(at, duplicate.Groups["name"].Value), "appears twice");
+        }
+
+        if (exception.Message.Contains("maximum configured depth", StringComparison.Ordinal))
+        {
+            return ProblemException.Body("", "The body is nested more than 32 deep.");
+        }
+
+        if (exception.InnerException is not null and not JsonException { InnerException: null } || exception.Message.Contains("could not be converted", StringComparison.Ordinal)
+            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal) || exception.Message.Contains("disallows null", StringComparison.OrdinalIgnoreCase)
+            || exception.Message.Contains("does not allow null", StringComparison.OrdinalIgnoreCase))
+        {
+            if (at.Length > 0 || exception.Message.Contains("could not be converted", StringComparison.Ordinal))
+            {
+                return ProblemException.Body(at, at.Length == 0 ? "The body must be a JSON object." : Expected(exception.Message));
+            }
+        }
+
+        return ProblemException.Body("", exception.LineNumber is { } line
+            ? $"The body is not valid JSON (line {line + 1}, byte {exception.BytePositionInLine + 1})."
+            : "The body is not valid JSON.");
+    }
+
+    private static string Expected(string message) => Target().Match(message).Groups["type"].Value switch
+    {
+        var t when message.Contains("RFC 3339", StringComparison.Ordinal) => "must be an RFC 3339 time with an offset, such as 2026-01-31T09:30:00Z",
+        var t when t.Contains("String", StringComparison.Ordinal) => "must be a string",
+        var t when t.Contains("Boolean", StringComparison.Ordinal) => "must be true or false",
+        var t when t.Contains("Int32", StringComparison.Ordinal) || t.Contains("Int64", StringComparison.Ordinal) => "must be a whole number in range",
+        var t when t.Contains("Double", StringComparison.Ordinal) => "must be a number",
+        _ when message.Contains("null", StringComparison.OrdinalIgnoreCase) => "must not be null",
+        _ => "has the wrong type",
+    };
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+
+    /// <summary>The parser's path ends sometimes at the member and sometimes at its parent.</summary>
+    private static string Named(string path, string name) =>
+        path == name || path.EndsWith("." + name, StringComparison.Ordinal) ? path : Join(path, name);
+
+    [GeneratedRegex(@"missing required properties including: (?<names>.*)", RegexOptions.Singleline)]
+    private static partial Regex Missing();
+
+    [GeneratedRegex("'([^']*)'")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex(@"The JSON property '(?<name>.*)' could not be mapped")]
+    private static partial Regex Unknown();
+
+    [GeneratedRegex(@"[Dd]uplicate property '(?<name>.*)' encountered")]
+    private static partial Regex Duplicate();
+
+    [GeneratedRegex(@"converted to (?<type>\S+)")]
+    private static partial Regex Target();
+}

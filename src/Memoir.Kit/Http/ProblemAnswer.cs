@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Memoir.Kit.Http;
+
+/// <summary>Writes RFC 9457 problem bodies: the only place where a refusal becomes bytes.</summary>
+public static class ProblemAnswer
+{
+    public const string MediaType = "application/problem+json";
+
+    public static async Task WriteAsync(HttpContext http, ProblemException refusal)
+    {
+        var problem = refusal.Problem;
+        var response = http.Response;
+        response.StatusCode = problem.Status();
+        response.ContentType = MediaType;
+        if (problem.RetryAfter() is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (problem is Problem.Unauthenticated)
+        {
+            response.Headers.WWWAuthenticate = "Bearer realm=\"memoir\"";
+        }
+
+        var body = Serialize(refusal, http.Request.Path, RequestId.Of(http));
+        response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(http.Request.Method))
+        {
+            await response.BodyWriter.WriteAsync(body, CancellationToken.None);
+        }
+    }
+
+    /// <summary>The same problem as one element of a batch answer.</summary>
+    public static JsonElement AsElement(ProblemException refusal, string instance, string requestId)
+    {
+        using var document = JsonDocument.Parse(Serialize(refusal, instance, requestId));
+        return document.RootElement.Clone();
+    }
+
+    private static byte[] Serialize(ProblemException refusal, string? instance, string requestId)
+    {
+        using var buffer = new MemoryStream(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", Problems.Prefix + refusal.Problem.Slug());
+            json.WriteString("title", refusal.Problem.Title());
+            json.WriteNumber("status", refusal.Problem.Status());
+            json.WriteString("detail", refusal.Message);
+            json.WriteString("instance", instance);
+            json.WriteString("request_id", requestId);
+            if (refusal.Errors.Count > 0)
+            {
+                json.WriteStartObject("errors");
+                foreach (var (path, messages) in refusal.Errors)
+                {
+                    json.WriteStartArray(path);
+                    foreach (var message in messages)
+                    {
+                        json.WriteStringValue(message);
+                    }
+
+                    json.WriteEndArray();
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        return buffer.ToArray();
+    }
+}

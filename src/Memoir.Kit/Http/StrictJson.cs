@@ -1,0 +1,206 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Http;
+
+namespace Memoir.Kit.Http;
+
+/// <summary>
+/// Reads bodies as the contract says: nothing unknown, nothing twice, nothing missing, nothing that a database could not
+/// keep. What cannot be read is 400 <c>invalid-body</c> with the member's path.
+/// </summary>
+public static class StrictJson
+{
+    /// <summary>How every body is read and written: <c>snake_case</c>, strict, at most 32 deep.</summary>
+    public static JsonSerializerOptions Options(params IJsonTypeInfoResolver[] contexts) =>
+        new(JsonSerializerOptions.Strict)
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            MaxDepth = 32,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // Answers are JSON, never embedded in a page.
+            DefaultIgnoreCondition = JsonIgnoreCondition.Never,
+            TypeInfoResolver = JsonTypeInfoResolver.Combine(contexts),
+            Converters = { new InstantConverter() },
+        };
+
+    /// <summary>Reads the whole body. The caller returns the buffer by disposing it.</summary>
+    public static async Task<RequestBody> ReadBodyAsync(HttpContext http, int limit)
+    {
+        RequireJson(http.Request);
+        if (http.Request.ContentLength > limit)
+        {
+            throw TooLarge(limit);
+        }
+
+        var body = new RequestBody((int)(http.Request.ContentLength ?? 4096));
+        try
+        {
+            var reader = http.Request.BodyReader;
+            while (true)
+            {
+                var read = await reader.ReadAsync(http.RequestAborted);
+                foreach (var part in read.Buffer)
+                {
+                    if (body.Length + part.Length > limit)
+                    {
+                        throw TooLarge(limit);
+                    }
+
+                    body.Append(part.Span);
+                }
+
+                reader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                {
+                    break;
+                }
+            }
+
+            RefuseUnkeepableText(body.Span);
+            return body;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
+
+    public static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw ProblemException.Body("", "The body must be a JSON object, not null.");
+        }
+        catch (JsonException exception)
+        {
+            throw JsonRefusal.Explain(exception);
+        }
+    }
+
+    public static T Parse<T>(JsonElement element, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return element.Deserialize(type) ?? throw ProblemException.Body("", "The item must be a JSON object, not null.");
+        }
+        catch (JsonException exception)
+        {
+            throw JsonRefusal.Explain(exception);
+        }
+    }
+
+    /// <summary>Invalid UTF-8, NUL characters and lone surrogates, in text or as escapes: PostgreSQL cannot keep them and no client means them.</summary>
+    public static void RefuseUnkeepableText(ReadOnlySpan<byte> json)
+    {
+        if (!Utf8.IsValid(json))
+        {
+            throw ProblemException.Body("", "The body is not valid UTF-8.");
+        }
+
+        var rest = json;
+        for (var at = rest.IndexOf((byte)'\\'); at >= 0; at = rest.IndexOf((byte)'\\'))
+        {
+            rest = rest[at..];
+            if (rest.Length < 2 || rest[1] != (byte)'u')
+            {
+                rest = rest[Math.Min(2, rest.Length)..];
+                continue;
+            }
+
+            var unit = Hex(rest);
+            if (unit == 0)
+            {
+                throw ProblemException.Body("", "The body has a NUL character (\\u0000).");
+            }
+
+            var isPair = unit is >= 0xD800 and <= 0xDBFF && rest.Length >= 12 && rest[6] == (byte)'\\' && rest[7] == (byte)'u'
+                && Hex(rest[6..]) is >= 0xDC00 and <= 0xDFFF;
+            if (unit is >= 0xD800 and <= 0xDFFF && !isPair)
+            {
+                throw ProblemException.Body("", "The body has half of a surrogate pair.");
+            }
+
+            rest = rest[Math.Min(isPair ? 12 : 6, rest.Length)..];
+        }
+    }
+
+    /// <summary>The four digits of <c>\uXXXX</c>, or -1 when they are not there (the parser will say so).</summary>
+    private static int Hex(ReadOnlySpan<byte> escape) =>
+        escape.Length >= 6 && System.Buffers.Text.Utf8Parser.TryParse(escape.Slice(2, 4), out ushort value, out var used, 'x') && used == 4
+            ? value
+            : -1;
+
+    private static void RequireJson(HttpRequest request)
+    {
+        var type = request.ContentType;
+        if (type is null || !IsJson(type))
+        {
+            throw new ProblemException(Problem.UnsupportedMediaType, "Send JSON as application/json (UTF-8).");
+        }
+    }
+
+    private static bool IsJson(string type)
+    {
+        if (type == Answer.Json)
+        {
+            return true;
+        }
+
+        return Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(type, out var parsed)
+            && parsed.MediaType.Equals(Answer.Json, StringComparison.OrdinalIgnoreCase)
+            && (parsed.Charset.Length == 0 || parsed.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static ProblemException TooLarge(int limit) =>
+        new(Problem.PayloadTooLarge, $"The body may have at most {limit} bytes.");
+
+    /// <summary>RFC 3339 in UTC with <c>Z</c>, microseconds only when there are some; any offset is understood.</summary>
+    private sealed class InstantConverter : JsonConverter<DateTimeOffset>
+    {
+        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String && WireInstant.TryParse(reader.GetString()!, out var instant)
+                ? instant
+                : throw new JsonException("an RFC 3339 time such as 2026-01-31T09:30:00Z is expected");
+
+        public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
+        {
+            Span<byte> text = stackalloc byte[WireInstant.MaxLength];
+            writer.WriteStringValue(text[..WireInstant.Format(value, text)]);
+        }
+    }
+}
+
+/// <summary>A whole request body in a pooled buffer.</summary>
+public sealed class RequestBody(int sizeHint) : IDisposable
+{
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(Math.Clamp(sizeHint, 256, 16 * 1024 * 1024));
+
+    public int Length { get; private set; }
+
+    public ReadOnlySpan<byte> Span => _buffer.AsSpan(0, Length);
+
+    public void Append(ReadOnlySpan<byte> part)
+    {
+        if (Length + part.Length > _buffer.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Length + part.Length, _buffer.Length * 2));
+            Span.CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+
+        part.CopyTo(_buffer.AsSpan(Length));
+        Length += part.Length;
+    }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        Length = 0;
+    }
+}

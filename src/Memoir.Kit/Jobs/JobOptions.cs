@@ -1,0 +1,29 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace Memoir.Kit.Jobs;
+
+/// <summary>How the background worker takes and retries jobs.</summary>
+public sealed class JobOptions
+{
+    [Range(1, 500)]
+    public int JobBatchSize { get; set; } = 16;
+
+    [Range(typeof(TimeSpan), "00:00:00.050", "00:05:00")]
+    public TimeSpan JobPollInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A job that runs longer than this is handed to another worker.</summary>
+    [Range(typeof(TimeSpan), "00:00:05", "01:00:00")]
+    public TimeSpan JobLease { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>After so many failures a job is dead and waits for a person.</summary>
+    [Range(1, 50)]
+    public int JobMaxAttempts { get; set; } = 8;
+
+    /// <summary>How long a job that succeeded can still be looked up.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "90.00:00:00")]
+    public TimeSpan JobsKept { get; set; } = TimeSpan.FromDays(1);
+}
+
+[OptionsValidator]
+public sealed partial class JobOptionsValidator : IValidateOptions<JobOptions>;

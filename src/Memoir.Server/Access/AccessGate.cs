@@ -1,0 +1,81 @@
+using Memoir.Kit.Http;
+
+namespace Memoir.Server.Access;
+
+/// <summary>Stands before every route: who calls, and does the route's policy let them in? No policy, no way in.</summary>
+internal sealed class AccessGate(RequestDelegate next, Authenticator authenticator)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        if (http.GetEndpoint() is not { } endpoint)
+        {
+            await next(http); // Answers 404; unknown routes tell strangers nothing else.
+            return;
+        }
+
+        var policy = endpoint.Metadata.GetMetadata<AccessPolicy>();
+        if (policy is null && endpoint.DisplayName?.Contains("405", StringComparison.Ordinal) == true)
+        {
+            await next(http); // The framework's own answer for a known path with another method.
+            return;
+        }
+
+        if (policy is null)
+        {
+            throw new ProblemException(Problem.InsufficientScope, "This route is closed.");
+        }
+
+        RefuseKeyInAddress(http.Request);
+        var caller = await authenticator.IdentifyAsync(http);
+        caller?.AttachTo(http);
+        if (!policy.IsOpen)
+        {
+            Require(http, caller, policy);
+        }
+
+        await next(http);
+    }
+
+    private void Require(HttpContext http, Caller? caller, AccessPolicy policy)
+    {
+        if (caller is null)
+        {
+            if (policy.Scope is Scopes.Admin && http.Request.Path == "/metrics" && authenticator.IsMetricsToken(http.Request))
+            {
+                return;
+            }
+
+            throw new ProblemException(Problem.Unauthenticated, Authenticator.HasCredential(http.Request)
+                ? "The credential is not known, was revoked or has expired."
+                : authenticator.IsLoopbackOnly
+                    ? "This server serves its own machine only. Set MEMORY_API_KEYS (24 characters or more) to let others in, then send the key as x-api-key or as a bearer token."
+                    : "Send an API key as x-api-key or as a bearer token.");
+        }
+
+        if (!caller.Scopes.HasFlag(policy.Scope))
+        {
+            throw new ProblemException(Problem.InsufficientScope, $"This needs the scope {Name(policy.Scope)}.");
+        }
+
+        if (policy.OperatorOnly && caller.Tenant is not null)
+        {
+            throw new ProblemException(Problem.InsufficientScope, "This needs an operator's key.");
+        }
+    }
+
+    /// <summary>Addresses end up in logs and histories: a key in one is a key given away.</summary>
+    private static void RefuseKeyInAddress(HttpRequest request)
+    {
+        if (request.QueryString.HasValue && (request.Query.ContainsKey("api_key") || request.Query.ContainsKey("access_token")))
+        {
+            throw new ProblemException(Problem.InvalidRequest, "Send the credential in a header, never in the address.");
+        }
+    }
+
+    private static string Name(Scopes scope) => scope switch
+    {
+        Scopes.Read => ScopeNames.Read,
+        Scopes.Write => ScopeNames.Write,
+        _ => ScopeNames.Admin,
+    };
+}

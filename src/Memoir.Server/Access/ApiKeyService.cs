@@ -1,0 +1,179 @@
+using System.Collections.Concurrent;
+using Memoir.Kit.Audit;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Security;
+
+namespace Memoir.Server.Access;
+
+/// <summary>Makes, lists, revokes and recognises the keys of tenants.</summary>
+internal sealed class ApiKeyService(Database database, TimeProvider time)
+{
+    private const string Mark = "mk_";
+    private const int PrefixLength = 11; // mk_ and the eight visible characters
+    private const int KeyLength = PrefixLength + 1 + 43;
+    private const int LargestCache = 10_000;
+
+    private static readonly TimeSpan UsesKnownTo = TimeSpan.FromMinutes(1);
+
+    /// <summary>Keys seen lately, and prefixes that do not exist. Revoking forgets at once, in commit order.</summary>
+    private readonly ConcurrentDictionary<string, ApiKey?> _byPrefix = new(StringComparer.Ordinal);
+
+    private readonly ConcurrentDictionary<Guid, (Tenant Tenant, DateTimeOffset At)> _uses = new();
+
+    /// <returns>The key's row and the secret, which is known only now.</returns>
+    public async Task<(ApiKey Key, string Secret)> CreateAsync(
+        Tenant tenant, CreateApiKeyRequest request, string actor, string requestId, Companion<(ApiKey Key, string Secret)>? companion, CancellationToken ct)
+    {
+        var now = time.Now();
+        var scopes = Validate(request, now);
+        var prefix = Mark + Visible();
+        var secret = $"{prefix}_{Secrets.Random(32)}";
+        var key = new ApiKey
+        {
+            Id = Guid.CreateVersion7(now),
+            TenantId = tenant.Id,
+            Prefix = prefix,
+            Hash = Secrets.Hash(secret),
+            Name = request.Name,
+            Scopes = scopes,
+            CreatedAt = now,
+            ExpiresAt = request.ExpiresAt,
+        };
+
+        return await database.WriteAsync(tenant, async session =>
+        {
+            if (companion is not null)
+            {
+                await companion.Before(session);
+            }
+
+            await ApiKeyStore.InsertAsync(session, key);
+            await AuditLog.AppendAsync(session, new AuditRecord(actor, "key.create", key.Id.ToString(), 1, requestId), now);
+            if (companion is not null)
+            {
+                await companion.After(session, (key, secret));
+            }
+
+            session.AfterCommit(() => _byPrefix.TryRemove(prefix, out _));
+            return (key, secret);
+        }, ct);
+    }
+
+    public Task<IReadOnlyList<ApiKey>> ListAsync(Tenant tenant, Guid after, int limit, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => ApiKeyStore.ListAsync(session, after, limit), ct);
+
+    /// <returns>False when this tenant has no such key.</returns>
+    public Task<bool> RevokeAsync(Tenant tenant, Guid id, string actor, string requestId, CancellationToken ct) =>
+        database.WriteAsync(tenant, async session =>
+        {
+            var key = await ApiKeyStore.FindAsync(session, id);
+            if (key is null)
+            {
+                return false;
+            }
+
+            await ApiKeyStore.DeleteAsync(session, id);
+            await AuditLog.AppendAsync(session, new AuditRecord(actor, "key.revoke", id.ToString(), 1, requestId), time.Now());
+            session.AfterCommit(() => _byPrefix.TryRemove(key.Prefix, out _));
+            return true;
+        }, ct);
+
+    /// <summary>Forgets what is known of a tenant's keys; called after its data was erased.</summary>
+    public void ForgetCached() => _byPrefix.Clear();
+
+    /// <returns>The key that this secret opens, or null: unknown, revoked and expired look alike.</returns>
+    public async ValueTask<ApiKey?> RecogniseAsync(string secret, CancellationToken ct)
+    {
+        if (secret.Length != KeyLength || !secret.StartsWith(Mark, StringComparison.Ordinal) || secret[PrefixLength] != '_')
+        {
+            return null;
+        }
+
+        var prefix = secret[..PrefixLength];
+        if (!_byPrefix.TryGetValue(prefix, out var key))
+        {
+            key = await database.SystemReadAsync(session => ApiKeyStore.FindByPrefixAsync(session, prefix), ct);
+            if (_byPrefix.Count >= LargestCache)
+            {
+                _byPrefix.Clear(); // A stranger trying prefixes must not grow this for ever.
+            }
+
+            _byPrefix[prefix] = key;
+        }
+
+        // The hash is compared for unknown prefixes too, so that both take the same time.
+        var isRight = Secrets.AreEqual(Secrets.Hash(secret), key?.Hash ?? new byte[32]);
+        var now = time.Now();
+        if (!isRight || key is null || key.ExpiresAt <= now)
+        {
+            return null;
+        }
+
+        _uses[key.Id] = (new Tenant(key.TenantId), now);
+        return key;
+    }
+
+    /// <summary>Writes down when keys were last used: at most once a minute each, never on a request's time.</summary>
+    public async Task SaveUsesAsync(CancellationToken ct)
+    {
+        foreach (var (id, use) in _uses)
+        {
+            if (_uses.TryRemove(id, out _))
+            {
+                await database.WriteAsync(use.Tenant, session => ApiKeyStore.TouchAsync(session, id, use.At), ct);
+            }
+        }
+    }
+
+    public static TimeSpan UseInterval => UsesKnownTo;
+
+    private static string Validate(CreateApiKeyRequest request, DateTimeOffset now)
+    {
+        var checks = new FieldChecks().Length("name", request.Name, 1, 128);
+        var scopes = request.Scopes ?? [ScopeNames.Read, ScopeNames.Write];
+        for (var i = 0; i < scopes.Count; i++)
+        {
+            checks.OneOf($"scopes[{i}]", scopes[i], ScopeNames.Read, ScopeNames.Write, ScopeNames.Admin);
+        }
+
+        if (scopes.Count is 0 or > 3)
+        {
+            checks.Add("scopes", "must name one to three scopes");
+        }
+
+        if (request.ExpiresAt <= now)
+        {
+            checks.Add("expires_at", "must be in the future");
+        }
+
+        checks.ThrowIfAny();
+        return string.Join(' ', scopes.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    private static string Visible()
+    {
+        const string alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+        return System.Security.Cryptography.RandomNumberGenerator.GetString(alphabet, 8);
+    }
+}
+
+/// <summary>Scopes as the wire spells them.</summary>
+internal static class ScopeNames
+{
+    public const string Read = "memory:read";
+    public const string Write = "memory:write";
+    public const string Admin = "admin";
+
+    public static Scopes Parse(string names)
+    {
+        var scopes = Scopes.None;
+        foreach (var name in names.Split(' '))
+        {
+            scopes |= name switch { Read => Scopes.Read, Write => Scopes.Write, Admin => Scopes.Admin, _ => Scopes.None };
+        }
+
+        return scopes;
+    }
+}

@@ -1,0 +1,99 @@
+using System.Net;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Security;
+using Microsoft.Extensions.Options;
+
+namespace Memoir.Server.Access;
+
+/// <summary>Turns what a request carries into a caller, in constant time for wrong secrets.</summary>
+internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyService keys)
+{
+    private readonly byte[][] _operators = [.. options.Value.OperatorKeys().Select(Secrets.Hash)];
+    private readonly byte[]? _metrics = options.Value.MetricsToken.Length > 0 ? Secrets.Hash(options.Value.MetricsToken) : null;
+
+    /// <summary>No operator key is configured: only this machine is served.</summary>
+    public bool IsLoopbackOnly => _operators.Length == 0;
+
+    /// <returns>The caller, or null for a stranger.</returns>
+    /// <exception cref="ProblemException">401 for a credential that is not ours, 400 for two different ones.</exception>
+    public async ValueTask<Caller?> IdentifyAsync(HttpContext http)
+    {
+        var secret = Presented(http.Request);
+        if (secret is null)
+        {
+            return IsLoopbackOnly && IsLocal(http) ? new Caller(null, "loopback", Scopes.All) : null;
+        }
+
+        var hash = Secrets.Hash(secret);
+        var isOperator = false;
+        foreach (var known in _operators)
+        {
+            isOperator |= Secrets.AreEqual(known, hash); // No early end: its time would tell which key was close.
+        }
+
+        if (isOperator)
+        {
+            return new Caller(null, "operator:" + Convert.ToHexStringLower(hash.AsSpan(0, 4)), Scopes.All);
+        }
+
+        return await keys.RecogniseAsync(secret, http.RequestAborted) is { } key
+            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes))
+            : null;
+    }
+
+    /// <summary>The scraper's token opens <c>/metrics</c> alone.</summary>
+    public bool IsMetricsToken(HttpRequest request) =>
+        _metrics is not null && Presented(request) is { } secret && Secrets.AreEqual(_metrics, Secrets.Hash(secret));
+
+    public static bool HasCredential(HttpRequest request) => Presented(request) is not null;
+
+    /// <summary>
+    /// From this machine, meant for this machine, and not handed on by anybody: a tunnel from the internet also arrives
+    /// from loopback, and a web page can point a foreign name at 127.0.0.1.
+    /// </summary>
+    public static bool IsLocal(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        if (http.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
+        {
+            return false;
+        }
+
+        foreach (var header in headers)
+        {
+            if (header.Key.Equals("Forwarded", StringComparison.OrdinalIgnoreCase)
+                || header.Key.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase)
+                || header.Key.Equals("X-Real-IP", StringComparison.OrdinalIgnoreCase))
+            {
+                return false;
+            }
+        }
+
+        var host = http.Request.Host.Host;
+        return host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(host.Trim('[', ']'), out var named) && IPAddress.IsLoopback(named));
+    }
+
+    private static string? Presented(HttpRequest request)
+    {
+        var header = request.Headers["x-api-key"];
+        var authorization = request.Headers.Authorization;
+        if (header.Count > 1 || authorization.Count > 1)
+        {
+            throw new ProblemException(Problem.InvalidRequest, "Send one credential, once.");
+        }
+
+        const string bearer = "Bearer ";
+        var key = header.Count == 1 ? header[0] : null;
+        var token = authorization.Count == 1 && authorization[0] is { } value
+            ? value.StartsWith(bearer, StringComparison.OrdinalIgnoreCase) ? value[bearer.Length..].Trim() : ""
+            : null;
+        if (key is not null && token is not null && key != token)
+        {
+            throw new ProblemException(Problem.InvalidRequest, "x-api-key and Authorization carry different credentials.");
+        }
+
+        return key ?? token;
+    }
+}

@@ -1,0 +1,60 @@
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Embeddings;
+
+/// <summary>All SQL about stored vectors. A vector belongs to a generation; different generations are never compared.</summary>
+internal static class EmbeddingStore
+{
+    public static Task PutAsync(Session session, string generation, long sequence, byte[] vector)
+    {
+        const string sql = """
+            INSERT INTO embeddings (tenant_id, generation, sequence, vector)
+            VALUES (@Tenant, @generation, @sequence, @vector)
+            ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector
+            """;
+
+        return session.ExecuteAsync(sql, new { generation, sequence, vector });
+    }
+
+    public static async Task<byte[]?> FindAsync(Session session, string generation, long sequence)
+    {
+        const string sql = """
+            SELECT vector FROM embeddings
+            WHERE tenant_id = @Tenant AND sequence = @sequence AND generation = @generation
+            """;
+
+        byte[]? found = null;
+        await session.ScanAsync(sql, new { generation, sequence }, row => found = row.Bytes(0).ToArray());
+        return found;
+    }
+
+    /// <summary>Forgets a memory's vectors of every generation.</summary>
+    public static Task DeleteAsync(Session session, long sequence)
+    {
+        const string sql = "DELETE FROM embeddings WHERE tenant_id = @Tenant AND sequence = @sequence";
+
+        return session.ExecuteAsync(sql, new { sequence });
+    }
+
+    public static Task<int> DeletePortionAsync(Session session, long upTo, int limit)
+    {
+        const string sql = """
+            DELETE FROM embeddings WHERE (tenant_id, sequence, generation) IN (
+                SELECT tenant_id, sequence, generation FROM embeddings
+                WHERE tenant_id = @Tenant AND sequence <= @upTo LIMIT @limit)
+            """;
+
+        return session.ExecuteAsync(sql, new { upTo, limit });
+    }
+
+    public static Task ScanAsync(Session session, string generation, Action<long, ReadOnlySpan<byte>> read)
+    {
+        const string sql = """
+            SELECT sequence, vector FROM embeddings
+            WHERE tenant_id = @Tenant AND generation = @generation
+            ORDER BY sequence
+            """;
+
+        return session.ScanAsync(sql, new { generation }, row => read(row.Number(0), row.Bytes(1)));
+    }
+}

@@ -1,0 +1,38 @@
+namespace Memoir.Server.Embeddings;
+
+/// <summary>Tiny, predictable vectors for tests: texts with the same words are alike, and nothing else is meant.</summary>
+internal sealed class MockEmbedder : IEmbedder
+{
+    private const int Dimensions = 8;
+
+    private static readonly char[] Separators = [' ', '\t', '\r', '\n', '.', ',', '!', '?', ';', ':'];
+
+    public EmbeddingGeneration Generation { get; } = new("mock", "words-1", Dimensions);
+
+    public bool IsLocal => true;
+
+    public Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        IReadOnlyList<float[]> vectors = [.. texts.Select(Embed)];
+        return Task.FromResult(vectors);
+    }
+
+    private static float[] Embed(string text)
+    {
+        var vector = new float[Dimensions];
+        foreach (var word in text.ToLowerInvariant().Split(Separators, StringSplitOptions.RemoveEmptyEntries))
+        {
+            var hash = 2166136261u;
+            foreach (var letter in word)
+            {
+                hash = (hash ^ letter) * 16777619;
+            }
+
+            vector[(hash >> 16) % Dimensions]++;
+        }
+
+        EmbeddingVector.TryNormalize(vector);
+        return vector;
+    }
+}

@@ -1,0 +1,118 @@
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Memories;
+
+/// <summary>A piece of text that can be recalled, as stored: the one row behind messages, facts, summaries and items.</summary>
+internal sealed record Memory
+{
+    public required Guid Id { get; init; }
+
+    /// <summary>The order of writing within the tenant; ids order nothing.</summary>
+    public required long Sequence { get; init; }
+
+    public required long Version { get; init; }
+
+    public required string Type { get; init; }
+
+    public string? UserId { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    public string? Role { get; init; }
+
+    public string? Name { get; init; }
+
+    public string? ExternalId { get; init; }
+
+    public required string Content { get; init; }
+
+    public required Json Metadata { get; init; }
+
+    /// <summary>Importance without its recency part; see <see cref="Importance"/>.</summary>
+    public required double ImportanceBase { get; init; }
+
+    public double? ImportanceOverride { get; init; }
+
+    public string? Source { get; init; }
+
+    /// <summary>Where the words came from: <c>user</c>, <c>assistant</c>, <c>system</c>, <c>tool</c>, <c>imported</c>, <c>derived</c>. Set by the server.</summary>
+    public required string SourceClass { get; init; }
+
+    /// <summary>The credential that wrote it. Set by the server.</summary>
+    public required string Writer { get; init; }
+
+    /// <summary>The door it came through. Set by the server.</summary>
+    public required string Channel { get; init; }
+
+    /// <summary>When it was said.</summary>
+    public required DateTimeOffset OccurredAt { get; init; }
+
+    /// <summary>When Memoir learned it.</summary>
+    public required DateTimeOffset StoredAt { get; init; }
+
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    public DateTimeOffset? ArchivedAt { get; init; }
+
+    public required string EmbeddingStatus { get; init; }
+}
+
+/// <summary>What a caller wants to be remembered, already checked.</summary>
+internal sealed record NewMemory
+{
+    public required string Type { get; init; }
+
+    public string? UserId { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    public string? Role { get; init; }
+
+    public string? Name { get; init; }
+
+    public string? ExternalId { get; init; }
+
+    public required string Content { get; init; }
+
+    public required Json Metadata { get; init; }
+
+    public double? ImportanceOverride { get; init; }
+
+    public string? Source { get; init; }
+
+    /// <summary>When it was said; now when null.</summary>
+    public DateTimeOffset? OccurredAt { get; init; }
+}
+
+/// <summary>Who writes, through which door, in which request: the provenance that callers cannot choose.</summary>
+internal sealed record Writer(string Credential, string Channel, string RequestId);
+
+/// <summary>A memory as it was before a change.</summary>
+internal sealed record MemoryVersion
+{
+    public required long Version { get; init; }
+
+    /// <summary>What ended this version: <c>replace</c> or <c>patch</c>.</summary>
+    public required string Action { get; init; }
+
+    public required string Actor { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>The fields as they were, JSON.</summary>
+    public required Json Snapshot { get; init; }
+}
+
+/// <summary>A conversation as a list shows it.</summary>
+internal sealed record Conversation
+{
+    public required string ConversationId { get; init; }
+
+    public required long Messages { get; init; }
+
+    public required DateTimeOffset FirstAt { get; init; }
+
+    public required DateTimeOffset LastAt { get; init; }
+}

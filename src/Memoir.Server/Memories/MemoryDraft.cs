@@ -1,0 +1,90 @@
+using Memoir.Kit.Data;
+using Memoir.Server.Embeddings;
+using Memoir.Server.Recall;
+
+namespace Memoir.Server.Memories;
+
+/// <summary>
+/// A memory on its way into the database: all that needs no database is done before the write closure, on the request's
+/// own thread, because the writer's time is everybody's time.
+/// </summary>
+internal sealed class MemoryDraft
+{
+    private readonly AnalysedMemory _analysed;
+    private readonly bool _isDated;
+
+    private MemoryDraft(Memory memory, byte[]? vector, bool isDated)
+    {
+        Memory = memory;
+        Vector = vector;
+        _isDated = isDated;
+        _analysed = MemoryReader.Analyse(memory);
+    }
+
+    public Memory Memory { get; }
+
+    /// <summary>The encoded vector when it is there already.</summary>
+    public byte[]? Vector { get; }
+
+    public static IReadOnlyList<MemoryDraft> Prepare(
+        IReadOnlyList<NewMemory> items, Writer writer, MemoryVectors vectors, DateTimeOffset now)
+    {
+        var drafts = new MemoryDraft[items.Count];
+        for (var i = 0; i < drafts.Length; i++)
+        {
+            var item = items[i];
+            var (vector, status) = vectors.Prepare(item.Content);
+            drafts[i] = new MemoryDraft(ToMemory(item, writer, status, now), vector, item.OccurredAt is not null);
+        }
+
+        return drafts;
+    }
+
+    /// <summary>The row that replaces an older one: same identity and place, a new version.</summary>
+    public Memory Replacing(Memory old, DateTimeOffset now) => Memory with
+    {
+        Id = old.Id,
+        Sequence = old.Sequence,
+        Version = old.Version + 1,
+        OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
+        StoredAt = old.StoredAt,
+        UpdatedAt = now,
+    };
+
+    /// <summary>The index entry of the row as it was stored.</summary>
+    public AnalysedMemory AnalysedAs(Memory stored)
+    {
+        if (stored.OccurredAt != Memory.OccurredAt)
+        {
+            return MemoryReader.Analyse(stored);
+        }
+
+        _analysed.Sequence = stored.Sequence;
+        return _analysed;
+    }
+
+    private static Memory ToMemory(NewMemory item, Writer writer, string embeddingStatus, DateTimeOffset now) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        Sequence = 0, // Assigned in the write.
+        Version = 1,
+        Type = item.Type,
+        UserId = item.UserId,
+        ConversationId = item.ConversationId,
+        Role = item.Role,
+        Name = item.Name,
+        ExternalId = item.ExternalId,
+        Content = item.Content,
+        Metadata = item.Metadata,
+        ImportanceBase = Importance.Base(item.Role, item.Content),
+        ImportanceOverride = item.ImportanceOverride,
+        Source = item.Source,
+        SourceClass = item.Role ?? "user",
+        Writer = writer.Credential,
+        Channel = writer.Channel,
+        OccurredAt = item.OccurredAt ?? now,
+        StoredAt = now,
+        UpdatedAt = now,
+        EmbeddingStatus = embeddingStatus,
+    };
+}

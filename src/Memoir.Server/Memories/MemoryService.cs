@@ -1,0 +1,144 @@
+using Memoir.Kit.Audit;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Telemetry;
+using Memoir.Server.Embeddings;
+using Memoir.Server.Recall.Indexes;
+
+namespace Memoir.Server.Memories;
+
+/// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
+internal sealed class MemoryService(Database database, RecallIndexes indexes, MemoryVectors vectors, TimeProvider time, Meters meters)
+{
+    /// <summary>Stores memories together: all of them or none. An external id that is known already replaces what it named.</summary>
+    /// <param name="tenant">Whose memories they are.</param>
+    /// <param name="items">Checked input, in the order it was given.</param>
+    /// <param name="writer">Who writes, through which door.</param>
+    /// <param name="companion">Work of the door that commits with the write.</param>
+    /// <param name="ct">Ends waiting; a write that ran is committed all the same.</param>
+    /// <returns>The stored memories in the order of <paramref name="items"/>.</returns>
+    public async Task<IReadOnlyList<Memory>> RememberAsync(
+        Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, Companion<IReadOnlyList<Memory>>? companion, CancellationToken ct)
+    {
+        var now = time.Now();
+        var drafts = MemoryDraft.Prepare(items, writer, vectors, now);
+        var stored = await database.WriteAsync(tenant, async session =>
+        {
+            if (companion is not null)
+            {
+                await companion.Before(session);
+            }
+
+            var memories = await StoreAsync(session, drafts, now, writer);
+            await AuditLog.AppendAsync(session, Record(writer, "memory.store", memories), now);
+            if (companion is not null)
+            {
+                await companion.After(session, memories);
+            }
+
+            return memories;
+        }, ct);
+        meters.MessagesCreated(stored.Count);
+        return stored;
+    }
+
+    /// <returns>The memory, or null when this tenant has none with that id.</returns>
+    public Task<Memory?> FindAsync(Tenant tenant, Guid id, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => MemoryStore.FindAsync(session, id), ct);
+
+    /// <summary>Changes a memory and keeps what it was.</summary>
+    /// <returns>The changed memory, or null when this tenant has none with that id.</returns>
+    public Task<Memory?> ChangeAsync(Tenant tenant, Guid id, Func<Memory, Memory> change, Writer writer, CancellationToken ct) =>
+        database.WriteAsync(tenant, async session =>
+        {
+            var old = await MemoryStore.FindAsync(session, id);
+            if (old is null)
+            {
+                return null;
+            }
+
+            var now = time.Now();
+            var changed = change(old) with { Version = old.Version + 1, UpdatedAt = now };
+            await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));
+            await MemoryStore.UpdateAsync(session, changed);
+            var vector = await vectors.FindAsync(session, old.Sequence);
+            await indexes.ReplaceAsync(session, MemoryReader.Analyse(changed), changed.Version, vector);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
+            return changed;
+        }, ct);
+
+    /// <summary>Deletes a memory with its versions, its vectors and its place in the index.</summary>
+    /// <returns>False when this tenant has none with that id.</returns>
+    public Task<bool> ForgetAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct) =>
+        database.WriteAsync(tenant, async session =>
+        {
+            var old = await MemoryStore.FindAsync(session, id);
+            if (old is null)
+            {
+                return false;
+            }
+
+            await MemoryStore.DeleteAsync(session, old);
+            await MemoryVectors.ForgetAsync(session, old.Sequence);
+            await indexes.RemoveAsync(session, old.Sequence, old.Version + 1);
+            await AuditLog.AppendAsync(
+                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
+            return true;
+        }, ct);
+
+    /// <summary>What a memory was before its changes, newest first.</summary>
+    /// <returns>Null when this tenant has no memory with that id.</returns>
+    public Task<IReadOnlyList<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
+        database.ReadAsync(tenant, async session => await MemoryStore.FindAsync(session, id) is null
+            ? null
+            : await MemoryStore.ListVersionsAsync(session, id, below, limit), ct);
+
+    /// <summary>A conversation's memories in the order they were said, after a place in it (before it when descending).</summary>
+    public Task<IReadOnlyList<Memory>> ListConversationAsync(
+        Tenant tenant, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => MemoryStore.ListConversationAsync(session, conversationId, at, sequence, ascending, limit), ct);
+
+    public Task<IReadOnlyList<Conversation>> ListConversationsAsync(Tenant tenant, string after, int limit, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => MemoryStore.ListConversationsAsync(session, after, limit), ct);
+
+    /// <summary>One write of many: reserves their places, then stores each.</summary>
+    private async Task<IReadOnlyList<Memory>> StoreAsync(
+        Session session, IReadOnlyList<MemoryDraft> drafts, DateTimeOffset now, Writer writer)
+    {
+        var next = await MemoryStore.ReserveSequencesAsync(session, drafts.Count, now);
+        var memories = new Memory[drafts.Count];
+        var waiting = new List<Guid>();
+        for (var i = 0; i < drafts.Count; i++)
+        {
+            var draft = drafts[i];
+            var old = draft.Memory.ExternalId is { } externalId ? await MemoryStore.FindByExternalIdAsync(session, externalId) : null;
+            var memory = old is null ? draft.Memory with { Sequence = next + i } : draft.Replacing(old, now);
+            if (old is null)
+            {
+                await MemoryStore.InsertAsync(session, memory);
+                indexes.Add(session, draft.AnalysedAs(memory), memory.Version, draft.Vector);
+            }
+            else
+            {
+                await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
+                await MemoryStore.UpdateAsync(session, memory);
+                await MemoryVectors.ForgetAsync(session, old.Sequence);
+                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, draft.Vector);
+            }
+
+            await vectors.KeepAsync(session, memory.Sequence, draft.Vector);
+            if (memory.EmbeddingStatus == EmbeddingStatus.Pending)
+            {
+                waiting.Add(memory.Id);
+            }
+
+            memories[i] = memory;
+        }
+
+        await vectors.RequestAsync(session, waiting);
+        return memories;
+    }
+
+    private static AuditRecord Record(Writer writer, string action, IReadOnlyList<Memory> memories) =>
+        new(writer.Credential, action, memories.Count == 1 ? memories[0].Id.ToString() : null, memories.Count, writer.RequestId);
+}

@@ -1,0 +1,167 @@
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Memories;
+
+/// <summary>All SQL about memories. Written to run unchanged on SQLite and PostgreSQL.</summary>
+internal static class MemoryStore
+{
+    private const string Columns = """
+        id, sequence, version, type, user_id, conversation_id, role, name, external_id, content, metadata,
+        importance_base, importance_override, source, source_class, writer, channel,
+        occurred_at, stored_at, updated_at, expires_at, archived_at, embedding_status
+        """;
+
+    /// <summary>Takes the next numbers of the tenant's order.</summary>
+    /// <returns>The first of them.</returns>
+    public static async Task<long> ReserveSequencesAsync(Session session, int count, DateTimeOffset now)
+    {
+        const string sql = """
+            INSERT INTO tenants (tenant_id, last_sequence, created_at)
+            VALUES (@Tenant, @count, @now)
+            ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = tenants.last_sequence + @count
+            RETURNING last_sequence
+            """;
+
+        return (await session.ScalarAsync(sql, new { count, now }))!.Value - count + 1;
+    }
+
+    public static Task InsertAsync(Session session, Memory memory)
+    {
+        const string sql = $"""
+            INSERT INTO memories (tenant_id, {Columns}, scope)
+            VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Content, @Metadata,
+                @ImportanceBase, @ImportanceOverride, @Source, @SourceClass, @Writer, @Channel,
+                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @EmbeddingStatus, 'user')
+            """;
+
+        return session.ExecuteAsync(sql, memory);
+    }
+
+    public static Task UpdateAsync(Session session, Memory memory)
+    {
+        const string sql = """
+            UPDATE memories SET version = @Version, type = @Type, user_id = @UserId, conversation_id = @ConversationId, role = @Role,
+                name = @Name, content = @Content, metadata = @Metadata, importance_base = @ImportanceBase,
+                importance_override = @ImportanceOverride, source = @Source, source_class = @SourceClass, writer = @Writer,
+                channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, archived_at = @ArchivedAt,
+                embedding_status = @EmbeddingStatus
+            WHERE tenant_id = @Tenant AND id = @Id
+            """;
+
+        return session.ExecuteAsync(sql, memory);
+    }
+
+    public static Task InsertVersionAsync(Session session, Guid memoryId, MemoryVersion version)
+    {
+        const string sql = """
+            INSERT INTO memory_versions (tenant_id, memory_id, version, action, actor, at, snapshot)
+            VALUES (@Tenant, @memoryId, @Version, @Action, @Actor, @At, @Snapshot)
+            """;
+
+        return session.ExecuteAsync(sql, new { memoryId, version.Version, version.Action, version.Actor, version.At, version.Snapshot });
+    }
+
+    public static Task<IReadOnlyList<MemoryVersion>> ListVersionsAsync(Session session, Guid memoryId, long below, int limit)
+    {
+        const string sql = """
+            SELECT version, action, actor, at, snapshot FROM memory_versions
+            WHERE tenant_id = @Tenant AND memory_id = @memoryId AND version < @below
+            ORDER BY version DESC LIMIT @limit
+            """;
+
+        return session.QueryAsync<MemoryVersion>(sql, new { memoryId, below, limit });
+    }
+
+    public static Task<Memory?> FindAsync(Session session, Guid id)
+    {
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND id = @id";
+
+        return session.FindAsync<Memory>(sql, new { id });
+    }
+
+    public static Task<Memory?> FindByExternalIdAsync(Session session, string externalId)
+    {
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND external_id = @externalId";
+
+        return session.FindAsync<Memory>(sql, new { externalId });
+    }
+
+    public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences)
+    {
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND sequence IN @sequences";
+
+        return session.QueryAsync<Memory>(sql, new { sequences });
+    }
+
+    public static Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids)
+    {
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND id IN @ids";
+
+        return session.QueryAsync<Memory>(sql, new { ids });
+    }
+
+    /// <summary>A run of the tenant's order, for filling the index.</summary>
+    public static Task<IReadOnlyList<Memory>> ListAfterAsync(Session session, long sequence, int limit)
+    {
+        const string sql = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND sequence > @sequence
+            ORDER BY sequence LIMIT @limit
+            """;
+
+        return session.QueryAsync<Memory>(sql, new { sequence, limit });
+    }
+
+    public static Task<IReadOnlyList<Memory>> ListConversationAsync(
+        Session session, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit)
+    {
+        const string forward = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND conversation_id = @conversationId AND (occurred_at, sequence) > (@at, @sequence)
+            ORDER BY occurred_at, sequence LIMIT @limit
+            """;
+        const string backward = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND conversation_id = @conversationId AND (occurred_at, sequence) < (@at, @sequence)
+            ORDER BY occurred_at DESC, sequence DESC LIMIT @limit
+            """;
+
+        return session.QueryAsync<Memory>(ascending ? forward : backward, new { conversationId, at, sequence, limit });
+    }
+
+    /// <summary>Reads the index on (conversation, time) alone, and of it only the conversations of this page.</summary>
+    public static Task<IReadOnlyList<Conversation>> ListConversationsAsync(Session session, string after, int limit)
+    {
+        const string sql = """
+            SELECT conversation_id, COUNT(*) AS messages, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at
+            FROM memories
+            WHERE tenant_id = @Tenant AND conversation_id > @after
+            GROUP BY conversation_id ORDER BY conversation_id LIMIT @limit
+            """;
+
+        return session.QueryAsync<Conversation>(sql, new { after, limit });
+    }
+
+    public static async Task DeleteAsync(Session session, Memory memory)
+    {
+        await session.ExecuteAsync("DELETE FROM memories WHERE tenant_id = @Tenant AND id = @Id", new { memory.Id });
+        await session.ExecuteAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", new { memory.Id });
+    }
+
+    public static Task<long?> LastSequenceAsync(Session session) =>
+        session.ScalarAsync("SELECT last_sequence FROM tenants WHERE tenant_id = @Tenant", new { });
+
+    /// <summary>Deletes one portion of a tenant's memories with their versions.</summary>
+    /// <returns>How many memories went.</returns>
+    public static async Task<int> DeletePortionAsync(Session session, long upTo, int limit)
+    {
+        const string portion = "SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence <= @upTo ORDER BY sequence LIMIT @limit";
+        await session.ExecuteAsync(
+            $"DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN ({portion})", new { upTo, limit });
+        return await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit });
+    }
+
+    public static Task SetEmbeddingStatusAsync(Session session, Guid id, string status) =>
+        session.ExecuteAsync(
+            "UPDATE memories SET embedding_status = @status WHERE tenant_id = @Tenant AND id = @id", new { id, status });
+}

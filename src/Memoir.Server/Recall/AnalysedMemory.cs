@@ -1,0 +1,39 @@
+namespace Memoir.Server.Recall;
+
+/// <summary>A memory reduced to terms and filter fields, ready to be put into an index without further work on its text.</summary>
+internal sealed class AnalysedMemory
+{
+    public required long Sequence { get; init; }
+
+    public required string ConversationId { get; init; }
+
+    public string? UserId { get; init; }
+
+    public string? Type { get; init; }
+
+    public MemoryRole Role { get; init; }
+
+    public bool Archived { get; init; }
+
+    public long OccurredAtMicros { get; init; }
+
+    /// <summary>Unix microseconds; <see cref="long.MaxValue"/> when it never expires.</summary>
+    public long ExpiresAtMicros { get; init; } = long.MaxValue;
+
+    public float Importance { get; init; }
+
+    /// <summary>NaN when there is none.</summary>
+    public float ImportanceOverride { get; init; } = float.NaN;
+
+    /// <summary>Distinct terms, passage after passage, ascending within one, so that content words come first, then stop words, then filters.</summary>
+    public required ulong[] Terms { get; init; }
+
+    /// <summary>How often each term occurs in its passage (1..63).</summary>
+    public required byte[] Counts { get; init; }
+
+    /// <summary>Where each passage ends in <see cref="Terms"/>.</summary>
+    public required int[] PassageEnds { get; init; }
+
+    /// <summary>Content words of each passage, at most 255.</summary>
+    public required byte[] PassageLengths { get; init; }
+}

@@ -1,0 +1,93 @@
+namespace Memoir.Server.Recall.Index;
+
+/// <summary>The memories that share a conversation or a user, in the order they were added, and by time for whoever links neighbours.</summary>
+internal sealed class MemoryGroup(string name, int number)
+{
+    private int[] _byTime = [];
+    private int _count;
+
+    public string Name { get; } = name;
+
+    public int Number { get; } = number;
+
+    /// <summary>Ordinals in ascending order, dead ones included.</summary>
+    public PostingList Members { get; } = new();
+
+    /// <summary>Whether both a user and an assistant speak here, which makes the user's own turns the ones to find.</summary>
+    public bool IsChat => HasUser && HasAssistant;
+
+    public bool HasUser { get; set; }
+
+    public bool HasAssistant { get; set; }
+
+    public long Bytes => 160 + (2L * Name.Length) + (4L * (_byTime.Length + Members.Capacity));
+
+    /// <summary>Links a memory between those said just before and just after it.</summary>
+    public void Link(int ordinal, MemoryColumns columns)
+    {
+        var at = Place(ordinal, columns);
+        if (_count == _byTime.Length)
+        {
+            Array.Resize(ref _byTime, Math.Max(4, _count * 2));
+        }
+
+        _byTime.AsSpan(at, _count - at).CopyTo(_byTime.AsSpan(at + 1));
+        _byTime[at] = ordinal;
+        _count++;
+        Join(at > 0 ? _byTime[at - 1] : -1, ordinal, columns);
+        Join(ordinal, at + 1 < _count ? _byTime[at + 1] : -1, columns);
+    }
+
+    public void Unlink(int ordinal, MemoryColumns columns)
+    {
+        var at = Place(ordinal, columns);
+        _byTime.AsSpan(at + 1, _count - at - 1).CopyTo(_byTime.AsSpan(at));
+        _count--;
+        Join(at > 0 ? _byTime[at - 1] : -1, at < _count ? _byTime[at] : -1, columns);
+    }
+
+    private static void Join(int earlier, int later, MemoryColumns columns)
+    {
+        if (earlier >= 0)
+        {
+            Volatile.Write(ref columns.Next[earlier], later);
+        }
+
+        if (later >= 0)
+        {
+            Volatile.Write(ref columns.Previous[later], earlier);
+        }
+    }
+
+    /// <summary>Where a memory stands, or belongs, in the order of (occurred at, sequence, ordinal).</summary>
+    private int Place(int ordinal, MemoryColumns columns)
+    {
+        int low = 0, high = _count;
+        if (high > 0 && IsBefore(_byTime[high - 1], ordinal, columns))
+        {
+            return high;
+        }
+
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (IsBefore(_byTime[middle], ordinal, columns))
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
+    }
+
+    private static bool IsBefore(int a, int b, MemoryColumns columns)
+    {
+        var byTime = columns.OccurredAt[a].CompareTo(columns.OccurredAt[b]);
+        var order = byTime != 0 ? byTime : columns.Sequence[a].CompareTo(columns.Sequence[b]);
+        return order != 0 ? order < 0 : a < b;
+    }
+}

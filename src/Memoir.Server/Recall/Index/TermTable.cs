@@ -1,0 +1,88 @@
+namespace Memoir.Server.Recall.Index;
+
+/// <summary>Term hash to term number: open addressing that one writer grows while readers look things up without a lock.</summary>
+internal sealed class TermTable
+{
+    private Table _table = new(1 << 10);
+
+    public int Count { get; private set; }
+
+    public long Bytes => _table.Keys.Length * 12L;
+
+    /// <summary>The number of a term, or -1.</summary>
+    public int Find(ulong term)
+    {
+        var table = Volatile.Read(ref _table);
+        for (var slot = (int)(term * 0x9e3779b97f4a7c15 >> table.Shift); ; slot = (slot + 1) & (table.Keys.Length - 1))
+        {
+            var key = Volatile.Read(ref table.Keys[slot]);
+            if (key == term)
+            {
+                return table.Numbers[slot];
+            }
+
+            if (key == 0)
+            {
+                return -1;
+            }
+        }
+    }
+
+    /// <summary>Adds a term that <see cref="Find"/> does not know and answers its number.</summary>
+    public int Add(ulong term)
+    {
+        if ((Count + 1) * 5L > _table.Keys.Length * 3L)
+        {
+            var larger = new Table(_table.Keys.Length * 2);
+            for (var i = 0; i < _table.Keys.Length; i++)
+            {
+                if (_table.Keys[i] != 0)
+                {
+                    larger.Set(_table.Keys[i], _table.Numbers[i]);
+                }
+            }
+
+            Volatile.Write(ref _table, larger);
+        }
+
+        _table.Set(term, Count);
+        return Count++;
+    }
+
+    /// <summary>The hash of every term by its number.</summary>
+    public ulong[] ToHashes()
+    {
+        var table = Volatile.Read(ref _table);
+        var hashes = new ulong[table.Keys.Length];
+        for (var slot = 0; slot < table.Keys.Length; slot++)
+        {
+            if (Volatile.Read(ref table.Keys[slot]) is not 0 and var key)
+            {
+                hashes[table.Numbers[slot]] = key;
+            }
+        }
+
+        return hashes;
+    }
+
+    private sealed class Table(int size)
+    {
+        public ulong[] Keys { get; } = new ulong[size];
+
+        public int[] Numbers { get; } = new int[size];
+
+        public int Shift { get; } = 64 - System.Numerics.BitOperations.Log2((uint)size);
+
+        public void Set(ulong key, int number)
+        {
+            var slot = (int)(key * 0x9e3779b97f4a7c15 >> Shift);
+            while (Keys[slot] != 0)
+            {
+                slot = (slot + 1) & (Keys.Length - 1);
+            }
+
+            Numbers[slot] = number;
+            Volatile.Write(ref Keys[slot], key);
+        }
+    }
+}

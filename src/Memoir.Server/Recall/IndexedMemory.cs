@@ -1,0 +1,26 @@
+using System.Text.Json;
+
+namespace Memoir.Server.Recall;
+
+/// <summary>What the index needs to know of a memory: its text, who said it where and when, and what searches may filter on.</summary>
+internal sealed record IndexedMemory(long Sequence, string ConversationId, string Content, DateTimeOffset OccurredAt)
+{
+    public string? UserId { get; init; }
+
+    public string? Name { get; init; }
+
+    public MemoryRole Role { get; init; }
+
+    public string? Type { get; init; }
+
+    public JsonElement? Metadata { get; init; }
+
+    public bool Archived { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>The importance that does not age, in [0,1].</summary>
+    public float Importance { get; init; } = 0.5f;
+
+    public float? ImportanceOverride { get; init; }
+}

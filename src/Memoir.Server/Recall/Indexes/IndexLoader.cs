@@ -1,0 +1,60 @@
+using Memoir.Kit.Data;
+using Memoir.Kit.Telemetry;
+using Memoir.Server.Embeddings;
+using Memoir.Server.Memories;
+using Memoir.Server.Recall.Segments;
+
+namespace Memoir.Server.Recall.Indexes;
+
+/// <summary>Builds a tenant's index from its stored segments and the memories written since.</summary>
+internal sealed partial class IndexLoader(
+    Database database, MemoryReader memories, MemoryVectors vectors, Meters meters, ILogger<IndexLoader> logger)
+{
+    public async Task<LoadedIndex> LoadAsync(Tenant tenant, CancellationToken ct)
+    {
+        try
+        {
+            return await database.ReadAsync(tenant, session => LoadAsync(session, useSegments: true), ct);
+        }
+        catch (SegmentFormatException exception)
+        {
+            LogDamaged(exception);
+            return await database.ReadAsync(tenant, session => LoadAsync(session, useSegments: false), ct);
+        }
+    }
+
+    private async Task<LoadedIndex> LoadAsync(Session session, bool useSegments)
+    {
+        var loaded = new LoadedIndex(vectors.Generation.Dimensions);
+        var state = await IndexStore.FindStateAsync(session);
+        if (useSegments)
+        {
+            foreach (var segment in state?.Segments ?? [])
+            {
+                IndexSegment.Load(loaded.Lexical, await IndexStore.ReadSegmentAsync(session, segment));
+            }
+        }
+        else if (state is not null)
+        {
+            state = state with { MergedSequence = 0, Segments = [] }; // The next merge writes everything anew.
+        }
+
+        var changes = await IndexStore.ListChangesAsync(session);
+        loaded.StartFrom(state, changes);
+        await memories.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (memory, version) => loaded.Put(memory, version, default, isChange: false));
+        foreach (var portion in changes.Keys.Where(sequence => sequence <= state?.MergedSequence).Chunk(500))
+        {
+            foreach (var row in await memories.ListBySequenceAsync(session, portion))
+            {
+                loaded.Put(MemoryReader.Analyse(row), row.Version, default, isChange: false);
+            }
+        }
+
+        await vectors.ScanAsync(session, loaded.SetVector);
+        meters.IndexLoaded();
+        return loaded;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "A stored index segment is damaged; the index is built from the memories again.")]
+    private partial void LogDamaged(Exception exception);
+}

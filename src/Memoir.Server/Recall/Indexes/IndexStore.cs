@@ -1,0 +1,111 @@
+using System.Text.Json;
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Recall.Indexes;
+
+/// <summary>All SQL about stored index segments. They are derived data: what is missing or damaged is read from the memories again.</summary>
+internal static class IndexStore
+{
+    public static async Task<IndexState?> FindStateAsync(Session session)
+    {
+        const string sql = "SELECT epoch, merged_sequence, segments FROM index_states WHERE tenant_id = @Tenant";
+
+        IndexState? state = null;
+        await session.ScanAsync(sql, new { }, row => state = new IndexState(
+            new Guid(row.Bytes(0), bigEndian: true), row.Number(1), JsonSerializer.Deserialize<long[]>(row.Text(2)) ?? []));
+        return state;
+    }
+
+    /// <summary>Makes the state of a tenant that has none.</summary>
+    public static Task CreateStateAsync(Session session, Guid epoch)
+    {
+        const string sql = """
+            INSERT INTO index_states (tenant_id, epoch, merged_sequence, segments)
+            VALUES (@Tenant, @epoch, 0, '[]')
+            ON CONFLICT (tenant_id) DO NOTHING
+            """;
+
+        return session.ExecuteAsync(sql, new { epoch });
+    }
+
+    /// <returns>False when the tenant was erased meanwhile.</returns>
+    public static async Task<bool> PublishAsync(Session session, IndexState state)
+    {
+        const string sql = """
+            UPDATE index_states SET merged_sequence = @MergedSequence, segments = @segments
+            WHERE tenant_id = @Tenant AND epoch = @Epoch
+            """;
+
+        return await session.ExecuteAsync(
+            sql, new { state.MergedSequence, state.Epoch, segments = JsonSerializer.Serialize(state.Segments) }) == 1;
+    }
+
+    /// <returns>False when the tenant was erased meanwhile: nothing of it may be written back.</returns>
+    public static async Task<bool> InsertPartAsync(Session session, Guid epoch, long segment, int part, byte[] data)
+    {
+        const string sql = """
+            INSERT INTO index_segments (tenant_id, segment_id, part, data)
+            SELECT @Tenant, @segment, @part, @data
+            WHERE EXISTS (SELECT 1 FROM index_states WHERE tenant_id = @Tenant AND epoch = @epoch)
+            """;
+
+        return await session.ExecuteAsync(sql, new { epoch, segment, part, data }) == 1;
+    }
+
+    public static async Task<byte[]> ReadSegmentAsync(Session session, long segment)
+    {
+        const string sql = """
+            SELECT data FROM index_segments
+            WHERE tenant_id = @Tenant AND segment_id = @segment
+            ORDER BY part
+            """;
+
+        using var whole = new MemoryStream();
+        await session.ScanAsync(sql, new { segment }, row => whole.Write(row.Bytes(0)));
+        return whole.ToArray();
+    }
+
+    public static async Task<IReadOnlyList<long>> ListSegmentIdsAsync(Session session) =>
+        await session.QueryAsync<long>("SELECT DISTINCT segment_id FROM index_segments WHERE tenant_id = @Tenant", new { });
+
+    public static Task DeleteSegmentAsync(Session session, long segment) =>
+        session.ExecuteAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment });
+
+    /// <summary>Notes that the segments' copy of a memory is out of date; the memory's row, or its absence, is the truth.</summary>
+    public static Task MarkChangedAsync(Session session, long sequence, long version)
+    {
+        const string sql = """
+            INSERT INTO index_changes (tenant_id, sequence, version)
+            VALUES (@Tenant, @sequence, @version)
+            ON CONFLICT (tenant_id, sequence) DO UPDATE SET version = excluded.version
+            """;
+
+        return session.ExecuteAsync(sql, new { sequence, version });
+    }
+
+    public static async Task<Dictionary<long, long>> ListChangesAsync(Session session)
+    {
+        var changes = new Dictionary<long, long>();
+        await session.ScanAsync(
+            "SELECT sequence, version FROM index_changes WHERE tenant_id = @Tenant", new { }, row => changes[row.Number(0)] = row.Number(1));
+        return changes;
+    }
+
+    public static Task DeleteChangeAsync(Session session, long sequence, long version) =>
+        session.ExecuteAsync(
+            "DELETE FROM index_changes WHERE tenant_id = @Tenant AND sequence = @sequence AND version = @version",
+            new { sequence, version });
+
+    public static async Task EraseAsync(Session session)
+    {
+        await session.ExecuteAsync("DELETE FROM index_states WHERE tenant_id = @Tenant", new { });
+        await session.ExecuteAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant", new { });
+        await session.ExecuteAsync("DELETE FROM index_changes WHERE tenant_id = @Tenant", new { });
+    }
+}
+
+/// <summary>What of a tenant's index is stored.</summary>
+/// <param name="Epoch">Changes when the tenant is erased, so that a merge that was under way cannot write anything back.</param>
+/// <param name="MergedSequence">Memories up to here are in the segments.</param>
+/// <param name="Segments">The segments in the order they were written; a later one overrides an earlier one.</param>
+internal sealed record IndexState(Guid Epoch, long MergedSequence, IReadOnlyList<long> Segments);

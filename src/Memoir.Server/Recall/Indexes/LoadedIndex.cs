@@ -1,0 +1,139 @@
+using Memoir.Server.Embeddings.Vectors;
+using Memoir.Server.Recall.Index;
+
+namespace Memoir.Server.Recall.Indexes;
+
+/// <summary>One tenant's index in memory: words, vectors, and what the stored segments do not have yet.</summary>
+internal sealed class LoadedIndex(int dimensions)
+{
+    private readonly Lock _writing = new();
+    private readonly Dictionary<long, Unmerged> _tail = [];
+    private Dictionary<long, long> _changes = [];
+
+    public TenantIndex Lexical { get; } = new();
+
+    public VectorTable Vectors { get; } = new(dimensions);
+
+    /// <summary>What is stored; null until the first merge.</summary>
+    public IndexState? State { get; set; }
+
+    public long LastSequence { get; private set; }
+
+    public int TailCount
+    {
+        get
+        {
+            lock (_writing)
+            {
+                return _tail.Count;
+            }
+        }
+    }
+
+    public long EstimatedBytes => Lexical.EstimatedBytes + Vectors.EstimatedBytes;
+
+    public void Put(AnalysedMemory memory, long version, ReadOnlySpan<byte> vector, bool isChange)
+    {
+        lock (_writing)
+        {
+            var old = Lexical.OrdinalOf(memory.Sequence);
+            Lexical.Put(memory);
+            if (old >= 0)
+            {
+                Vectors.Clear(old);
+            }
+
+            if (!vector.IsEmpty)
+            {
+                Vectors.Set(Lexical.OrdinalOf(memory.Sequence), vector);
+            }
+
+            _tail[memory.Sequence] = new Unmerged(memory, version);
+            LastSequence = Math.Max(LastSequence, memory.Sequence);
+            if (isChange)
+            {
+                _changes[memory.Sequence] = version;
+            }
+        }
+    }
+
+    public void Remove(long sequence, long version)
+    {
+        lock (_writing)
+        {
+            var old = Lexical.OrdinalOf(sequence);
+            if (old >= 0)
+            {
+                Vectors.Clear(old);
+                Lexical.Remove(sequence);
+            }
+
+            _tail.Remove(sequence);
+            _changes[sequence] = version;
+        }
+    }
+
+    public void SetVector(long sequence, ReadOnlySpan<byte> vector)
+    {
+        lock (_writing)
+        {
+            var ordinal = Lexical.OrdinalOf(sequence);
+            if (ordinal >= 0)
+            {
+                Vectors.Set(ordinal, vector);
+            }
+        }
+    }
+
+    /// <summary>Takes over what the changes table says when the index is loaded.</summary>
+    public void StartFrom(IndexState? state, Dictionary<long, long> changes)
+    {
+        State = state;
+        LastSequence = state?.MergedSequence ?? 0;
+        _changes = changes;
+        foreach (var sequence in changes.Keys)
+        {
+            Lexical.Remove(sequence);
+        }
+    }
+
+    /// <summary>A consistent picture of what a merge would write.</summary>
+    public Unwritten Snapshot()
+    {
+        lock (_writing)
+        {
+            return new Unwritten([.. _tail.Values], new Dictionary<long, long>(_changes), LastSequence, Lexical.View());
+        }
+    }
+
+    /// <summary>Forgets what a merge wrote, unless it changed again meanwhile.</summary>
+    public void Written(IndexState state, Unwritten written, IEnumerable<KeyValuePair<long, long>> settledChanges)
+    {
+        lock (_writing)
+        {
+            State = state;
+            foreach (var item in written.Tail)
+            {
+                if (_tail.TryGetValue(item.Memory.Sequence, out var now) && now.Version == item.Version)
+                {
+                    _tail.Remove(item.Memory.Sequence);
+                }
+            }
+
+            foreach (var (sequence, version) in settledChanges)
+            {
+                if (_changes.TryGetValue(sequence, out var now) && now == version)
+                {
+                    _changes.Remove(sequence);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>A memory that the stored segments do not have in this version.</summary>
+internal readonly record struct Unmerged(AnalysedMemory Memory, long Version);
+
+/// <summary>What a merge writes, as it was at one moment.</summary>
+internal sealed record Unwritten(
+    IReadOnlyList<Unmerged> Tail, IReadOnlyDictionary<long, long> Changes, long LastSequence, IndexView View);

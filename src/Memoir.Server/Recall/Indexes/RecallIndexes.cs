@@ -1,0 +1,194 @@
+using System.Collections.Concurrent;
+using Memoir.Kit.Data;
+using Memoir.Kit.Telemetry;
+using Microsoft.Extensions.Options;
+
+namespace Memoir.Server.Recall.Indexes;
+
+/// <summary>
+/// The indexes in memory, kept under a budget. Changes reach them after their commit, in commit order and before the
+/// answer, so that a search sees every write that was acknowledged and none that was not.
+/// </summary>
+internal sealed class RecallIndexes
+{
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _unseenWrites = new(StringComparer.Ordinal);
+    private readonly IndexLoader _loader;
+    private readonly IndexMergeQueue _merges;
+    private readonly RecallOptions _options;
+    private readonly TimeProvider _time;
+
+    public RecallIndexes(IndexLoader loader, IndexMergeQueue merges, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
+    {
+        _loader = loader;
+        _merges = merges;
+        _options = options.Value;
+        _time = time;
+        meters.IndexCacheBytes = EstimatedBytes;
+    }
+
+    /// <summary>Hands over a memory that is new in this transaction.</summary>
+    public void Add(Session session, AnalysedMemory memory, long version, byte[]? vector) =>
+        Apply(session, index => index.Put(memory, version, vector, isChange: false));
+
+    /// <summary>Hands over a memory that was changed in this transaction.</summary>
+    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, byte[]? vector)
+    {
+        await IndexStore.MarkChangedAsync(session, memory.Sequence, version);
+        Apply(session, index => index.Put(memory, version, vector, isChange: true));
+    }
+
+    /// <param name="session">The transaction that deletes the memory.</param>
+    /// <param name="sequence">Its place.</param>
+    /// <param name="version">One more than its last version.</param>
+    public async Task RemoveAsync(Session session, long sequence, long version)
+    {
+        await IndexStore.MarkChangedAsync(session, sequence, version);
+        Apply(session, index => index.Remove(sequence, version));
+    }
+
+    public void SetVector(Session session, long sequence, byte[] vector) =>
+        Apply(session, index => index.SetVector(sequence, vector));
+
+    /// <summary>Erases what is stored of the tenant's index, and forgets what is in memory.</summary>
+    public async Task EraseAsync(Session session)
+    {
+        await IndexStore.EraseAsync(session);
+        var tenant = session.Tenant.Id;
+        session.AfterCommit(() => _entries.TryRemove(tenant, out _));
+    }
+
+    /// <summary>The tenant's index, read from the database when it is not in memory.</summary>
+    public Task<LoadedIndex> GetAsync(Tenant tenant, CancellationToken ct)
+    {
+        var entry = _entries.GetOrAdd(tenant.Id, static _ => new Entry());
+        entry.LastUsed = _time.GetTimestamp();
+        return entry.Ready is { } ready ? Task.FromResult(ready) : LoadAsync(tenant, entry, ct);
+    }
+
+    /// <summary>The index if it is in memory.</summary>
+    public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
+
+    private async Task<LoadedIndex> LoadAsync(Tenant tenant, Entry entry, CancellationToken ct)
+    {
+        // One load serves all who wait for it, so it must not end because the first of them went away.
+        var load = entry.LoadOnce(() => _loader.LoadAsync(tenant, CancellationToken.None));
+        try
+        {
+            await load.WaitAsync(ct);
+        }
+        catch when (load.IsFaulted)
+        {
+            _entries.TryRemove(new KeyValuePair<string, Entry>(tenant.Id, entry));
+            throw;
+        }
+
+        var ready = entry.Complete(await load);
+        _unseenWrites.TryRemove(tenant.Id, out _);
+        _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
+        Evict(tenant.Id);
+        return ready;
+    }
+
+    private void Apply(Session session, Action<LoadedIndex> change)
+    {
+        var tenant = session.Tenant;
+        session.AfterCommit(() =>
+        {
+            if (!_entries.TryGetValue(tenant.Id, out var entry))
+            {
+                // Nobody searches here yet. Many writes are still worth a segment, or the first search would read them all.
+                if (_unseenWrites.AddOrUpdate(tenant.Id, 1, static (_, count) => count + 1) % IndexMergeQueue.SmallestMerge == 0)
+                {
+                    _merges.Request(tenant);
+                }
+
+                return;
+            }
+
+            entry.Apply(change);
+            if (entry.Ready is { } ready)
+            {
+                _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
+            }
+        });
+    }
+
+    private void Evict(string keep)
+    {
+        while (EstimatedBytes() > _options.IndexCacheMegabytes * 1024L * 1024L)
+        {
+            var oldest = _entries.Where(e => e.Key != keep && e.Value.Ready is not null).MinBy(e => e.Value.LastUsed);
+            if (oldest.Value is null || !_entries.TryRemove(oldest))
+            {
+                return;
+            }
+        }
+    }
+
+    private long EstimatedBytes()
+    {
+        var sum = 0L;
+        foreach (var entry in _entries.Values)
+        {
+            sum += entry.Ready?.EstimatedBytes ?? 0;
+        }
+
+        return sum;
+    }
+
+    /// <summary>An index on its way into memory, or there. Changes that commit while it is read are kept and applied after.</summary>
+    private sealed class Entry
+    {
+        private readonly Lock _gate = new();
+        private List<Action<LoadedIndex>>? _pending = [];
+        private Task<LoadedIndex>? _load;
+        private volatile LoadedIndex? _ready;
+
+        public LoadedIndex? Ready => _ready;
+
+        public long LastUsed { get; set; }
+
+        public Task<LoadedIndex> LoadOnce(Func<Task<LoadedIndex>> load)
+        {
+            lock (_gate)
+            {
+                return _load ??= load();
+            }
+        }
+
+        public LoadedIndex Complete(LoadedIndex loaded)
+        {
+            lock (_gate)
+            {
+                if (_ready is null)
+                {
+                    foreach (var change in _pending!)
+                    {
+                        change(loaded);
+                    }
+
+                    _pending = null;
+                    _ready = loaded;
+                }
+
+                return _ready;
+            }
+        }
+
+        public void Apply(Action<LoadedIndex> change)
+        {
+            lock (_gate)
+            {
+                if (_ready is { } ready)
+                {
+                    change(ready);
+                }
+                else
+                {
+                    _pending!.Add(change);
+                }
+            }
+        }
+    }
+}

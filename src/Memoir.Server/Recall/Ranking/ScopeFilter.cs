@@ -1,0 +1,158 @@
+using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Search;
+using Memoir.Server.Recall.Text;
+
+namespace Memoir.Server.Recall.Ranking;
+
+/// <summary>A scope resolved against one index: a test per ordinal and, when the scope names something, the short list to look at.</summary>
+internal sealed class ScopeFilter
+{
+    private const int Anyone = -2;
+    private const int Nobody = -3;
+
+    private readonly MemoryColumns _columns;
+    private readonly int _memories;
+    private readonly int _user = Anyone;
+    private readonly bool _shared;
+    private readonly int _conversation = Anyone;
+    private readonly long _since = long.MinValue;
+    private readonly long _until = long.MaxValue;
+    private readonly long _now;
+    private readonly byte _refused;
+    private readonly uint[]? _filtered;
+
+    public ScopeFilter(IndexView view, RecallScope scope)
+    {
+        _columns = view.Columns;
+        _memories = view.Memories;
+        _now = Analyzer.Micros(scope.Now);
+        _refused = scope.IncludeArchived ? MemoryColumns.Dead : (byte)(MemoryColumns.Dead | MemoryColumns.Archived);
+        _since = scope.Since is { } since ? Analyzer.Micros(since) : long.MinValue;
+        _until = scope.Until is { } until ? CeilingMicros(until) : long.MaxValue;
+        if (scope.UserId is { } user)
+        {
+            var group = view.Users.Find(user);
+            _user = group?.Number ?? Nobody;
+            _shared = scope.IncludeShared;
+            if (!_shared)
+            {
+                Narrow(Members(group));
+            }
+        }
+
+        if (scope.ConversationId is { } conversation)
+        {
+            var group = view.Conversations.Find(conversation);
+            _conversation = group?.Number ?? Nobody;
+            Narrow(Members(group));
+        }
+
+        if (scope.Filter is { } filter && Matching(view, filter) is { } matching)
+        {
+            _filtered = matching;
+            Narrow(matching);
+        }
+    }
+
+    /// <summary>Ordinals outside of which nothing is allowed; null when the scope names no list.</summary>
+    public ReadOnlyMemory<uint>? Listed { get; private set; }
+
+    public bool Allows(int ordinal) =>
+        (uint)ordinal < (uint)_memories
+        && (_columns.State[ordinal] & _refused) == 0
+        && (_user == Anyone || _columns.User[ordinal] == _user || (_shared && _columns.User[ordinal] == -1))
+        && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
+        && _columns.OccurredAt[ordinal] >= _since
+        && _columns.OccurredAt[ordinal] < _until
+        && _columns.ExpiresAt[ordinal] > _now
+        && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
+
+    /// <summary>One bit per ordinal: what a vector search may return.</summary>
+    public ulong[] ToBitset()
+    {
+        var bits = new ulong[(_memories + 63) / 64];
+        if (Listed is { } listed)
+        {
+            foreach (var ordinal in listed.Span)
+            {
+                Mark(bits, (int)ordinal);
+            }
+        }
+        else
+        {
+            for (var ordinal = 0; ordinal < _memories; ordinal++)
+            {
+                Mark(bits, ordinal);
+            }
+        }
+
+        return bits;
+    }
+
+    private void Mark(ulong[] bits, int ordinal)
+    {
+        if (Allows(ordinal))
+        {
+            bits[ordinal >> 6] |= 1UL << (ordinal & 63);
+        }
+    }
+
+    private void Narrow(ReadOnlyMemory<uint>? list)
+    {
+        if (list is { } shorter && (Listed is not { } known || shorter.Length < known.Length))
+        {
+            Listed = list;
+        }
+    }
+
+    /// <summary>A moment between two microseconds excludes only what is later than it.</summary>
+    private static long CeilingMicros(DateTimeOffset moment) => Analyzer.Micros(moment.AddTicks(9));
+
+    private static ReadOnlyMemory<uint> Members(MemoryGroup? group) => group?.Members.Published ?? ReadOnlyMemory<uint>.Empty;
+
+    /// <summary>The ordinals that carry every leaf of a metadata filter, ascending; null when the filter has no leaf.</summary>
+    private static uint[]? Matching(IndexView view, System.Text.Json.JsonElement filter)
+    {
+        var terms = new List<ulong>();
+        MetadataTerms.Read(filter, terms);
+        if (terms.Count == 0)
+        {
+            return null;
+        }
+
+        var numbers = terms.Distinct().Select(view.Terms.Find).ToArray();
+        if (numbers.Contains(-1))
+        {
+            return [];
+        }
+
+        List<uint>? matching = null;
+        foreach (var number in numbers.OrderBy(number => view.Postings[number].Items.Length))
+        {
+            matching = Intersect(view, view.PostingsOf(number), matching);
+        }
+
+        return [.. matching!];
+    }
+
+    private static List<uint> Intersect(IndexView view, ReadOnlySpan<uint> postings, List<uint>? with)
+    {
+        var both = new List<uint>();
+        var at = 0;
+        foreach (var posting in postings)
+        {
+            var ordinal = (uint)view.UnitColumns.Memory[posting >> PostingList.CountBits];
+            while (with is not null && at < with.Count && with[at] < ordinal)
+            {
+                at++;
+            }
+
+            if (with is null || (at < with.Count && with[at] == ordinal))
+            {
+                both.Add(ordinal);
+            }
+        }
+
+        return both;
+    }
+}

@@ -1,0 +1,88 @@
+using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Search;
+using Memoir.Server.Recall.Text;
+
+namespace Memoir.Server.Recall.Ranking;
+
+/// <summary>What each word of a question is worth in one tenant, and what a memory that matches all of them would reach.</summary>
+internal sealed class TermWeights
+{
+    public List<ScoredTerm> Terms { get; } = [];
+
+    /// <summary>The score of the words alone in a full match.</summary>
+    public float Full { get; private set; }
+
+    public bool IsLong { get; private set; }
+
+    public static TermWeights Of(RecallQuery query, in IndexView view, RankingOptions options)
+    {
+        var weights = new TermWeights { IsLong = query.Terms.Count > options.LongQueryTerms };
+        var words = query.Terms.Count;
+        Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
+        for (var i = 0; i < words; i++)
+        {
+            idfs[i] = Idf(query.Terms[i].Term, view, options) * query.Terms[i].Count;
+        }
+
+        var cut = words <= options.MaxQueryTerms ? 0f : Nth(idfs, options.MaxQueryTerms);
+        for (var i = 0; i < words && weights.Terms.Count < 250; i++)
+        {
+            if (idfs[i] >= cut)
+            {
+                weights.Add(query.Terms[i], i, idfs[i], view, options);
+            }
+        }
+
+        return weights;
+    }
+
+    /// <summary>The same question with further words that came from its best memories.</summary>
+    public TermWeights With(IEnumerable<ScoredTerm> expansion)
+    {
+        var wider = new TermWeights { IsLong = IsLong, Full = Full };
+        wider.Terms.AddRange(Terms);
+        wider.Terms.AddRange(expansion);
+        return wider;
+    }
+
+    public static float Idf(int number, in IndexView view, RankingOptions options)
+    {
+        var idf = Bm25.Idf(view.LiveUnits, number < 0 ? 0 : view.Postings[number].Live);
+        return options.IdfPower == 1f ? idf : MathF.Pow(idf, options.IdfPower);
+    }
+
+    private void Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
+    {
+        var best = weight;
+        var number = view.Terms.Find(word.Term);
+        if (number >= 0)
+        {
+            Terms.Add(new ScoredTerm(number, weight, place, TermField.Text));
+        }
+
+        var speaker = view.Terms.Find(TermHash.AsSpeaker(word.Term));
+        if (speaker >= 0 && options.SpeakerWeight > 0)
+        {
+            var named = Idf(speaker, view, options) * options.SpeakerWeight;
+            Terms.Add(new ScoredTerm(speaker, named, place, TermField.Speaker));
+            best = named;
+        }
+
+        var date = view.Terms.Find(TermHash.AsDate(word.Term));
+        if (date >= 0 && options.DateWeight > 0)
+        {
+            Terms.Add(new ScoredTerm(date, Idf(date, view, options) * options.DateWeight, place, TermField.Date));
+        }
+
+        Full += best;
+    }
+
+    private static float Idf(ulong term, in IndexView view, RankingOptions options) => Idf(view.Terms.Find(term), view, options);
+
+    private static float Nth(ReadOnlySpan<float> values, int n)
+    {
+        var sorted = values.ToArray();
+        sorted.AsSpan().Sort();
+        return sorted[^n];
+    }
+}

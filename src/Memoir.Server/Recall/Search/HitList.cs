@@ -1,0 +1,180 @@
+using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Ranking;
+
+namespace Memoir.Server.Recall.Search;
+
+/// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
+internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, LexicalSearch lexical, SlotTable slots)
+{
+    private readonly List<Ranked> _best = new(request.Limit + 1);
+    private readonly long _now = Analyzer.Micros(request.Scope.Now);
+    private readonly int _type = request.Type is { } type ? view.Types.Find(type)?.Number ?? -2 : -1;
+
+    public List<RecallHit> Best(TenantIndex index)
+    {
+        var full = Math.Max(lexical.FullScore, 1e-6f);
+        var recency = lexical.Weights.IsLong ? request.Options.RecencyWeight : 0f;
+        var newest = recency > 0 ? Newest() : 0;
+        for (var slot = 0; slot < lexical.Candidates; slot++)
+        {
+            var ordinal = slots.Ordinal[slot];
+            if (!IsSelected(ordinal))
+            {
+                continue;
+            }
+
+            var parts = lexical.Score(slot);
+            var relevance = parts.Own + parts.Window + parts.Neighbours + parts.Conversation;
+            if (recency > 0)
+            {
+                var days = (newest - view.Columns.OccurredAt[ordinal]) / 86_400_000_000f;
+                relevance *= (1f + (recency / (1f + (days / request.Options.RecencyDays)))) / (1f + recency);
+            }
+
+            parts = parts with { Similarity = Math.Clamp(relevance / full, 0f, 1f) };
+            Offer(ordinal, slot, parts, request.Semantic is null ? float.NaN : request.Semantic.CosineOf(ordinal));
+        }
+
+        var hits = new List<RecallHit>(_best.Count);
+        foreach (var ranked in _best)
+        {
+            // A memory that was replaced while this search ran is found under both versions; the newer one stands.
+            if (index.OrdinalOf(view.Columns.Sequence[ranked.Ordinal]) == ranked.Ordinal)
+            {
+                hits.Add(ToHit(ranked));
+            }
+        }
+
+        return hits;
+    }
+
+    /// <summary>The weighted mean of both evidences; a memory without a vector is judged by its words alone.</summary>
+    public static float Fuse(float lexical, float cosine, SemanticEvidence? evidence, RecallMode mode)
+    {
+        if (mode == RecallMode.Lexical || evidence is null || float.IsNaN(cosine))
+        {
+            return mode == RecallMode.Semantic ? 0f : lexical;
+        }
+
+        if (mode == RecallMode.Semantic)
+        {
+            return Math.Clamp(cosine, 0f, 1f);
+        }
+
+        var meaning = Math.Clamp((cosine - evidence.Floor) / (1f - evidence.Floor), 0f, 1f);
+        return (lexical + (evidence.Weight * meaning)) / (1f + evidence.Weight);
+    }
+
+    private void Offer(int ordinal, int slot, LexicalParts parts, float cosine)
+    {
+        var similarity = Fuse(parts.Similarity, cosine, request.Semantic, request.Mode);
+        if (similarity <= 0)
+        {
+            return;
+        }
+
+        var importance = ImportanceOf(ordinal);
+        if (request.ImportanceMin is { } minimum && importance < minimum)
+        {
+            return;
+        }
+
+        var score = (request.SimilarityWeight * similarity) + (request.ImportanceWeight * importance);
+        var ranked = new Ranked(ordinal, slot, score, similarity, importance, parts, cosine);
+        if (_best.Count == request.Limit && !IsBetter(ranked, _best[^1]))
+        {
+            return;
+        }
+
+        var at = _best.Count;
+        while (at > 0 && IsBetter(ranked, _best[at - 1]))
+        {
+            at--;
+        }
+
+        _best.Insert(at, ranked);
+        if (_best.Count > request.Limit)
+        {
+            _best.RemoveAt(request.Limit);
+        }
+    }
+
+    private bool IsBetter(in Ranked a, in Ranked b)
+    {
+        if (a.Score != b.Score)
+        {
+            return a.Score > b.Score;
+        }
+
+        var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
+        return newer != 0 ? newer > 0 : view.Columns.Sequence[a.Ordinal] > view.Columns.Sequence[b.Ordinal];
+    }
+
+    private bool IsSelected(int ordinal) =>
+        (request.Role is not { } role || view.Columns.Role[ordinal] == role) && (_type == -1 || view.Columns.Type[ordinal] == _type);
+
+    private float ImportanceOf(int ordinal)
+    {
+        var type = view.Columns.Type[ordinal];
+        var parts = new MemoryParts(
+            view.Columns.Importance[ordinal],
+            float.IsNaN(view.Columns.ImportanceOverride[ordinal]) ? null : view.Columns.ImportanceOverride[ordinal],
+            view.Columns.OccurredAt[ordinal],
+            view.Columns.Role[ordinal],
+            type < 0 ? null : view.Types[type].Name);
+        return request.ImportanceOf?.Invoke(parts, _now) ?? parts.ImportanceOverride ?? parts.Importance;
+    }
+
+    private long Newest()
+    {
+        var newest = long.MinValue;
+        for (var slot = 0; slot < lexical.Candidates; slot++)
+        {
+            newest = Math.Max(newest, view.Columns.OccurredAt[slots.Ordinal[slot]]);
+        }
+
+        return newest;
+    }
+
+    private RecallHit ToHit(in Ranked ranked)
+    {
+        var matched = new List<string>();
+        var counts = slots.Counts(ranked.Slot);
+        for (var i = 0; i < counts.Length; i++)
+        {
+            var word = lexical.Weights.Terms[i].Word;
+            if (counts[i] > 0 && word >= 0 && !matched.Contains(query.Terms[word].Word))
+            {
+                matched.Add(query.Terms[word].Word);
+            }
+        }
+
+        var lifted = new List<long>(2);
+        AddLifter(view.Columns.Previous[ranked.Ordinal], lifted);
+        AddLifter(view.Columns.Next[ranked.Ordinal], lifted);
+        return new RecallHit
+        {
+            Sequence = view.Columns.Sequence[ranked.Ordinal],
+            Ordinal = ranked.Ordinal,
+            Score = ranked.Score,
+            Similarity = ranked.Similarity,
+            Importance = ranked.Importance,
+            Lexical = ranked.Parts,
+            Semantic = ranked.Cosine,
+            MatchedTerms = matched,
+            LiftedBy = lifted,
+        };
+    }
+
+    private void AddLifter(int neighbour, List<long> lifted)
+    {
+        if (lexical.SlotOf(neighbour) is >= 0 and var slot && slots.Own[slot] > 0)
+        {
+            lifted.Add(view.Columns.Sequence[neighbour]);
+        }
+    }
+
+    /// <summary>A candidate on its way to becoming a hit.</summary>
+    private readonly record struct Ranked(
+        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine);
+}

@@ -1,0 +1,48 @@
+using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Ranking;
+
+namespace Memoir.Server.Recall.Search;
+
+/// <summary>Answers a question from one tenant's index: lexical relevance, fused with the vectors' view when there is one, and importance.</summary>
+internal static class RecallEngine
+{
+    /// <summary>The best memories by final score, ties newest first, then by descending sequence.</summary>
+    public static IReadOnlyList<RecallHit> Search(TenantIndex index, RecallQuery query, RecallRequest request)
+    {
+        var view = index.View();
+        if (view.Memories == 0 || request.Limit <= 0)
+        {
+            return [];
+        }
+
+        var scope = new ScopeFilter(view, request.Scope);
+        var scratch = SearchScratch.Rent(view);
+        var options = request.Options;
+        var weights = request.Mode == RecallMode.Semantic ? new TermWeights() : TermWeights.Of(query, view, options);
+        var lexical = new LexicalSearch(view, scope, weights, options, scratch);
+        try
+        {
+            var candidates = Math.Max(options.Candidates, request.Limit * 4);
+            var nearest = request.Mode == RecallMode.Lexical ? null : request.Semantic?.Nearest;
+            lexical.Run(candidates, nearest);
+            if (weights.IsLong && options.FeedbackWeight > 0)
+            {
+                var wider = weights.With(Feedback.Expand(view, lexical, scratch.Slots, options));
+                lexical.Clear();
+                lexical = new LexicalSearch(view, scope, wider, options, scratch);
+                lexical.Run(candidates, nearest);
+            }
+
+            var hits = new HitList(view, query, request, lexical, scratch.Slots);
+            return hits.Best(index);
+        }
+        finally
+        {
+            lexical.Clear();
+            scratch.Return();
+        }
+    }
+
+    /// <summary>One bit per ordinal that the scope allows: what a vector search may return.</summary>
+    public static ulong[] AllowedOrdinals(TenantIndex index, RecallScope scope) => new ScopeFilter(index.View(), scope).ToBitset();
+}

@@ -1,0 +1,25 @@
+using System.Text.Json;
+
+namespace Memoir.Server.Recall.Search;
+
+/// <summary>Which memories may contribute to an answer at all, be it as a hit, as a neighbour or as part of a conversation's weight.</summary>
+internal sealed record RecallScope(DateTimeOffset Now)
+{
+    public string? UserId { get; init; }
+
+    /// <summary>Together with <see cref="UserId"/>: also the memories of nobody in particular.</summary>
+    public bool IncludeShared { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    /// <summary>Inclusive.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Exclusive.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    public bool IncludeArchived { get; init; }
+
+    /// <summary>Every scalar leaf of this object must occur at the same path of the memory's metadata.</summary>
+    public JsonElement? Filter { get; init; }
+}

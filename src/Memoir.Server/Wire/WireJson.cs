@@ -1,0 +1,20 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Memoir.Kit.Http;
+using Memoir.Server.Access;
+using Memoir.Server.Admin;
+using Memoir.Server.Messages;
+using Memoir.Server.Recall;
+
+namespace Memoir.Server.Wire;
+
+/// <summary>Every contract of this program, read and written by one strict set of options with generated code.</summary>
+internal static class WireJson
+{
+    public static JsonSerializerOptions Options { get; } =
+        StrictJson.Options(MessagesJson.Default, RecallJson.Default, AccessJson.Default, AdminJson.Default);
+
+    public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
+
+    public static T Parse<T>(ReadOnlySpan<byte> body) => StrictJson.Parse(body, Of<T>());
+}
