@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Memoir.Bench.Load;
+using Memoir.Kit.Data;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Bench.Limits;
@@ -9,7 +10,7 @@ internal static class DurableCommit
 {
     public static LoadResult Measure(string folder, int rowsPerCommit, TimeSpan duration)
     {
-        NativeSqlite.Use();
+        SqliteLibrary.Load();
         using var connection = new SqliteConnection($"Data Source={Path.Combine(folder, $"bare-{rowsPerCommit}.db")};Pooling=False");
         connection.Open();
         Execute(connection, "PRAGMA journal_mode=WAL");

@@ -1,4 +1,4 @@
-using Memoir.Bench.Limits;
+using Memoir.Kit.Data;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Faults.Kill9;
@@ -8,7 +8,7 @@ internal static class IntegrityCheck
 {
     public static void OfCopy(string dataFolder, string when, Ledger ledger)
     {
-        NativeSqlite.Use();
+        SqliteLibrary.Load();
         var copy = Directory.CreateTempSubdirectory("memoir-integrity-");
         try
         {
