@@ -40,6 +40,9 @@ public sealed class Database : IDisposable
     /// <summary>Where the data is, without secrets.</summary>
     public string Location { get; }
 
+    /// <summary>False after the storage failed a write: only a restart, which replays the log, makes it true again.</summary>
+    public bool IsWritable => !_writer.IsBroken;
+
     /// <summary>Reads one consistent snapshot of one tenant's rows.</summary>
     public Task<T> ReadAsync<T>(Tenant tenant, Func<Session, Task<T>> work, CancellationToken ct) =>
         _readers.RunAsync(tenant, work, ct);

@@ -36,6 +36,8 @@ internal sealed class SqliteWriter : IDisposable
         _thread.Start();
     }
 
+    public bool IsBroken => _broken;
+
     /// <exception cref="ProblemException">The queue is full, the storage failed, or the closure refused.</exception>
     public Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {

@@ -14,7 +14,7 @@ public sealed record Page(int Limit, string[]? After, string Filter)
     /// <exception cref="ProblemException">422 for a limit out of range, 400 for a foreign cursor.</exception>
     public static Page From(HttpRequest request, string filter, int values)
     {
-        var limit = QueryValues.Integer(request, "limit", 1, 200) ?? 50;
+        var limit = QueryValues.Whole(request, "limit", 1, 200) ?? 50;
         var cursor = QueryValues.Text(request, "cursor");
         return new Page(limit, cursor is null ? null : Cursor.Decode(cursor, filter, values), filter);
     }
@@ -41,7 +41,7 @@ public static class QueryValues
         return string.IsNullOrEmpty(value) ? null : value;
     }
 
-    public static int? Integer(HttpRequest request, string name, int min, int max)
+    public static int? Whole(HttpRequest request, string name, int min, int max)
     {
         if (Text(request, name) is not { } text)
         {

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -83,8 +84,9 @@ public static class SettingsSetup
 
         var complaint = failure[(end + 1)..].Trim().Replace($"The field {options.Name}.{property.Name} ", "", StringComparison.Ordinal);
         var standard = property.GetValue(Activator.CreateInstance(options));
-        var example = standard is null or "" ? "" : FormattableString.Invariant($" Example: {ToVariable(property.Name)}={standard}");
-        return $"{ToVariable(property.Name)}: {complaint}{example}";
+        var variable = ToVariable(property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? property.Name);
+        var example = standard is null or "" ? "" : FormattableString.Invariant($" Example: {variable}={standard}");
+        return $"{variable}: {complaint}{example}";
     }
 
     private static string? BoundKey(string message)

@@ -54,7 +54,7 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
 
         if (!caller.Scopes.HasFlag(policy.Scope))
         {
-            throw new ProblemException(Problem.InsufficientScope, $"This needs the scope {Name(policy.Scope)}.");
+            throw new ProblemException(Problem.InsufficientScope, $"This needs the scope {ScopeNames.Of(policy.Scope)}.");
         }
 
         if (policy.OperatorOnly && caller.Tenant is not null)
@@ -71,11 +71,4 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
             throw new ProblemException(Problem.InvalidRequest, "Send the credential in a header, never in the address.");
         }
     }
-
-    private static string Name(Scopes scope) => scope switch
-    {
-        Scopes.Read => ScopeNames.Read,
-        Scopes.Write => ScopeNames.Write,
-        _ => ScopeNames.Admin,
-    };
 }

@@ -166,6 +166,13 @@ internal static class ScopeNames
     public const string Write = "memory:write";
     public const string Admin = "admin";
 
+    public static string Of(Scopes scope) => scope switch
+    {
+        Scopes.Read => Read,
+        Scopes.Write => Write,
+        _ => Admin,
+    };
+
     public static Scopes Parse(string names)
     {
         var scopes = Scopes.None;

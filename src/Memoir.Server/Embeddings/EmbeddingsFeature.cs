@@ -1,5 +1,5 @@
 using System.Net;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Memoir.Kit.Settings;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Embeddings;
@@ -9,9 +9,8 @@ internal static class EmbeddingsFeature
 {
     public static void AddEmbeddings(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<EmbeddingOptions>().BindConfiguration(EmbeddingOptions.Section).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<EmbeddingOptions>, EmbeddingOptionsValidator>();
-        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSettings<EmbeddingOptions, EmbeddingOptionsValidator>();
+        builder.Services.AddSingleton<MemoryVectors>();
         builder.Services.AddSingleton<EmbeddingHealth>();
         builder.Services.AddSingleton(CreateEmbedder);
     }

@@ -1,4 +1,3 @@
-using Memoir.Kit.Data;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Recall;
 

@@ -10,13 +10,13 @@ internal sealed class MemoryReader(IOptions<MemoryOptions> options)
 {
     private readonly double _halfLifeDays = options.Value.ImportanceHalfLifeDays;
 
-    public Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
+    public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
         MemoryStore.ListBySequenceAsync(session, sequences);
 
-    public Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids) => MemoryStore.ListByIdAsync(session, ids);
+    public static Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids) => MemoryStore.ListByIdAsync(session, ids);
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
-    public async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)
+    public static async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)
     {
         const int portion = 500;
         IReadOnlyList<Memory> rows;

@@ -30,7 +30,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             }
 
             var memories = await StoreAsync(session, drafts, now, writer);
-            await AuditLog.AppendAsync(session, Record(writer, "memory.store", memories), now);
+            if (memories.Count > 0)
+            {
+                await AuditLog.AppendAsync(session, Record(writer, "memory.store", memories), now);
+            }
+
             if (companion is not null)
             {
                 await companion.After(session, memories);
@@ -86,6 +90,31 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             return true;
         }, ct);
 
+    /// <summary>Forgets all memories that the tenant has at this moment, a portion per write.</summary>
+    /// <returns>How many there were.</returns>
+    public async Task<int> ForgetAllAsync(Tenant tenant, CancellationToken ct)
+    {
+        const int portion = 500;
+        var last = await database.ReadAsync(tenant, MemoryStore.LastSequenceAsync, ct) ?? 0;
+        await database.WriteAsync(tenant, indexes.EraseAsync, ct);
+        var forgotten = 0;
+        while (true)
+        {
+            var count = await database.WriteAsync(tenant, async session =>
+            {
+                await MemoryVectors.ForgetPortionAsync(session, last, portion);
+                var memories = await MemoryStore.DeletePortionAsync(session, last, portion);
+                await indexes.EraseAsync(session);
+                return memories;
+            }, ct);
+            forgotten += count;
+            if (count == 0)
+            {
+                return forgotten;
+            }
+        }
+    }
+
     /// <summary>What a memory was before its changes, newest first.</summary>
     /// <returns>Null when this tenant has no memory with that id.</returns>
     public Task<IReadOnlyList<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
@@ -105,6 +134,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     private async Task<IReadOnlyList<Memory>> StoreAsync(
         Session session, IReadOnlyList<MemoryDraft> drafts, DateTimeOffset now, Writer writer)
     {
+        if (drafts.Count == 0)
+        {
+            return [];
+        }
+
         var next = await MemoryStore.ReserveSequencesAsync(session, drafts.Count, now);
         var memories = new Memory[drafts.Count];
         var waiting = new List<Guid>();

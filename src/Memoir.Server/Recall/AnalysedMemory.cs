@@ -3,7 +3,8 @@ namespace Memoir.Server.Recall;
 /// <summary>A memory reduced to terms and filter fields, ready to be put into an index without further work on its text.</summary>
 internal sealed class AnalysedMemory
 {
-    public required long Sequence { get; init; }
+    /// <summary>Known only in the write; set there.</summary>
+    public required long Sequence { get; set; }
 
     public required string ConversationId { get; init; }
 

@@ -2,13 +2,12 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Memories;
-using Memoir.Server.Recall.Segments;
 
 namespace Memoir.Server.Recall.Indexes;
 
 /// <summary>Builds a tenant's index from its stored segments and the memories written since.</summary>
 internal sealed partial class IndexLoader(
-    Database database, MemoryReader memories, MemoryVectors vectors, Meters meters, ILogger<IndexLoader> logger)
+    Database database, MemoryVectors vectors, Meters meters, ILogger<IndexLoader> logger)
 {
     public async Task<LoadedIndex> LoadAsync(Tenant tenant, CancellationToken ct)
     {
@@ -16,7 +15,7 @@ internal sealed partial class IndexLoader(
         {
             return await database.ReadAsync(tenant, session => LoadAsync(session, useSegments: true), ct);
         }
-        catch (SegmentFormatException exception)
+        catch (InvalidDataException exception)
         {
             LogDamaged(exception);
             return await database.ReadAsync(tenant, session => LoadAsync(session, useSegments: false), ct);
@@ -31,7 +30,7 @@ internal sealed partial class IndexLoader(
         {
             foreach (var segment in state?.Segments ?? [])
             {
-                IndexSegment.Load(loaded.Lexical, await IndexStore.ReadSegmentAsync(session, segment));
+                loaded.Lexical.Load(await IndexStore.ReadSegmentAsync(session, segment));
             }
         }
         else if (state is not null)
@@ -41,10 +40,10 @@ internal sealed partial class IndexLoader(
 
         var changes = await IndexStore.ListChangesAsync(session);
         loaded.StartFrom(state, changes);
-        await memories.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (memory, version) => loaded.Put(memory, version, default, isChange: false));
+        await MemoryReader.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (memory, version) => loaded.Put(memory, version, default, isChange: false));
         foreach (var portion in changes.Keys.Where(sequence => sequence <= state?.MergedSequence).Chunk(500))
         {
-            foreach (var row in await memories.ListBySequenceAsync(session, portion))
+            foreach (var row in await MemoryReader.ListBySequenceAsync(session, portion))
             {
                 loaded.Put(MemoryReader.Analyse(row), row.Version, default, isChange: false);
             }

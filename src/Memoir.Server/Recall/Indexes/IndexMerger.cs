@@ -31,8 +31,8 @@ internal sealed partial class IndexMerger(
         }
 
         var data = isWhole
-            ? IndexSegment.Encode(unwritten.View)
-            : IndexSegment.Encode([.. unwritten.Tail.Select(item => item.Memory)]);
+            ? IndexSegment.Encode(loaded.Lexical)
+            : IndexSegment.Encode(unwritten.Tail.Select(item => item.Memory));
 
         // A change is settled once the segments alone tell the truth: a whole rewrite settles all, a tail only those it holds.
         var settled = isWhole

@@ -85,6 +85,38 @@ internal sealed class LoadedIndex(int dimensions)
         }
     }
 
+    /// <summary>The turns around one in its conversation, in the order they were said.</summary>
+    public IReadOnlyList<long> NeighboursOf(long sequence, int reach)
+    {
+        var at = Lexical.OrdinalOf(sequence);
+        if (at < 0)
+        {
+            return [];
+        }
+
+        var view = Lexical.View();
+        var around = new List<long>(2 * reach);
+        Walk(view.Columns.Previous);
+        around.Reverse();
+        Walk(view.Columns.Next);
+        return around;
+
+        void Walk(int[] links)
+        {
+            var next = at;
+            for (var step = 0; step < reach; step++)
+            {
+                next = links[next];
+                if (next < 0 || next >= view.Memories)
+                {
+                    return;
+                }
+
+                around.Add(view.Columns.Sequence[next]);
+            }
+        }
+    }
+
     /// <summary>Takes over what the changes table says when the index is loaded.</summary>
     public void StartFrom(IndexState? state, Dictionary<long, long> changes)
     {
@@ -102,7 +134,7 @@ internal sealed class LoadedIndex(int dimensions)
     {
         lock (_writing)
         {
-            return new Unwritten([.. _tail.Values], new Dictionary<long, long>(_changes), LastSequence, Lexical.View());
+            return new Unwritten([.. _tail.Values], new Dictionary<long, long>(_changes), LastSequence);
         }
     }
 
@@ -136,4 +168,4 @@ internal readonly record struct Unmerged(AnalysedMemory Memory, long Version);
 
 /// <summary>What a merge writes, as it was at one moment.</summary>
 internal sealed record Unwritten(
-    IReadOnlyList<Unmerged> Tail, IReadOnlyDictionary<long, long> Changes, long LastSequence, IndexView View);
+    IReadOnlyList<Unmerged> Tail, IReadOnlyDictionary<long, long> Changes, long LastSequence);

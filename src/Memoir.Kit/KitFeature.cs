@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Jobs;
+using Memoir.Kit.Settings;
+using Memoir.Kit.Telemetry;
+
+namespace Memoir.Kit;
+
+/// <summary>Front door of the plumbing: settings, database, jobs, telemetry and the frame of every request.</summary>
+public static class KitFeature
+{
+    public static void AddKit(this WebApplicationBuilder builder)
+    {
+        builder.Configuration.AddMemoryEnvironment();
+        builder.AddKitLogging();
+        builder.AddKitTelemetry();
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSettings<DatabaseOptions, DatabaseOptionsValidator>();
+        builder.Services.AddSettings<JobOptions, JobOptionsValidator>();
+        builder.Services.AddSettings<HttpOptions, HttpOptionsValidator>();
+        builder.Services.AddSingleton<Database>();
+        builder.Services.AddSingleton<JobQueue>();
+        builder.Services.AddSingleton<JobWorker>();
+        builder.Services.AddHostedService<Drain>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<JobWorker>());
+        builder.AddListener();
+    }
+
+    /// <summary>The outer steps of the pipeline, in order: measure, frame, route, limit the time.</summary>
+    public static void UseKit(this WebApplication app)
+    {
+        app.UseRequestTelemetry();
+        app.UseMiddleware<RequestFrame>();
+        app.UseRouting();
+        app.UseRequestTimeouts();
+    }
+
+    private static void AddListener(this WebApplicationBuilder builder)
+    {
+        // A lone line feed is how request smuggling starts; no client of today sends one.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
+        builder.Services.AddRequestTimeouts(_ => { });
+        builder.Services.AddOptions<RequestTimeoutOptions>().Configure<IOptions<HttpOptions>>((timeouts, http) =>
+            timeouts.DefaultPolicy = new RequestTimeoutPolicy { Timeout = TimeSpan.FromSeconds(http.Value.RequestTimeoutSeconds), TimeoutStatusCode = 504 });
+        builder.WebHost.ConfigureKestrel((_, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = null; // Each route states its own limit and answers with a problem.
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+    }
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Settings;
+using Memoir.Kit.Telemetry;
+using Memoir.Server.Access;
+using Memoir.Server.Memories;
+using Memoir.Server.Wire;
+using Microsoft.Extensions.Options;
+
+namespace Memoir.Server.Admin;
+
+/// <summary>Front door of this folder: what operators and their machines ask.</summary>
+internal static class AdminFeature
+{
+    public static void AddAdmin(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSettings<AdminOptions, AdminOptionsValidator>();
+        builder.Services.AddSingleton<ErasureService>();
+        builder.Services.AddSingleton<IReadinessProbe, DatabaseProbe>();
+        builder.Services.AddSingleton<IReadinessProbe, EmbeddingsProbe>();
+        builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
+        builder.Services.AddSingleton<IReadinessProbe>(services =>
+            new DiskProbe(services.GetRequiredService<IOptions<DatabaseOptions>>().Value.ResolveDataDirectory()));
+        builder.Services.AddHostedService<Housekeeping>();
+    }
+
+    public static void MapAdmin(this IEndpointRouteBuilder app)
+    {
+        var open = app.MapGroup("").WithTags("Operation").AllowStrangers();
+        open.MapGet("/health", Live).WithSummary("Does the process answer?").Describe<LivenessResponse>(StatusCodes.Status200OK);
+        open.MapGet("/version", Version).WithSummary("The program's version.").Describe<VersionResponse>(StatusCodes.Status200OK);
+        open.MapGet("/v1/admin/health", HealthAsync)
+            .WithSummary("Health with the database's answer time; 503 when the database is down.")
+            .Describe<HealthResponse>(StatusCodes.Status200OK);
+        open.MapGet("/v1/admin/readiness", ReadinessAsync)
+            .WithSummary("Should this process get requests? 503 when not.")
+            .Describe<ReadinessResponse>(StatusCodes.Status200OK);
+
+        app.MapGet("/metrics", MetricsAsync).RequireScope(Scopes.Admin).WithTags("Operation")
+            .WithSummary("Measurements in the Prometheus text format.")
+            .Produces<string>(StatusCodes.Status200OK, "text/plain");
+        app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
+            .WithSummary("Erase everything of a tenant.")
+            .Describe(StatusCodes.Status204NoContent);
+    }
+
+    private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());
+
+    private static Answer Version() => Answer.Ok(new VersionResponse(Product.Version), WireJson.Of<VersionResponse>());
+
+    private static async Task<IResult> HealthAsync(
+        HttpContext http, Database database, IOptions<AdminOptions> options, TimeProvider time, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var result = await new DatabaseProbe(database).CheckAsync(ct);
+        var isOk = result.State is ReadinessState.Ok;
+        var status = isOk ? "ok" : "degraded";
+        var answer = Caller.TryOf(http) is null
+            ? new HealthResponse { Status = status }
+            : new HealthResponse
+            {
+                Status = status,
+                Database = isOk ? "ok" : "error",
+                Timestamp = time.Now(),
+                LatencyMs = Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 3),
+                UptimeSeconds = Math.Round(Product.Uptime.TotalSeconds, 1),
+                Environment = options.Value.Environment,
+                Version = Product.Version,
+            };
+        return Answer.Of(isOk ? 200 : 503, answer, WireJson.Of<HealthResponse>(), location: null);
+    }
+
+    private static async Task<IResult> ReadinessAsync(HttpContext http, Readiness readiness, CancellationToken ct)
+    {
+        var report = await readiness.CheckAsync(ct);
+        var status = report.Draining ? "draining" : report.State switch
+        {
+            ReadinessState.Ok => "ready",
+            ReadinessState.Degraded => "degraded",
+            _ => "error",
+        };
+        var isStranger = Caller.TryOf(http) is null;
+        var answer = new ReadinessResponse
+        {
+            Status = status,
+            Dependencies = isStranger ? null : report.Entries.ToDictionary(e => e.Name, ToResponse),
+        };
+        return Answer.Of(report.IsReady ? 200 : 503, answer, WireJson.Of<ReadinessResponse>(), location: null);
+    }
+
+    private static async Task<IResult> MetricsAsync(PrometheusText metrics, IOptions<AdminOptions> options, CancellationToken ct) =>
+        options.Value.MetricsEnabled
+            ? Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType)
+            : throw ProblemException.NotFound("Metrics are switched off.");
+
+    private static async Task<IResult> EraseAsync(HttpContext http, string tenantId, ErasureService erasure, CancellationToken ct)
+    {
+        var caller = Caller.Of(http);
+        await erasure.EraseTenantAsync(caller.ActIn(http, tenantId), new Writer(caller.Credential, "rest", RequestId.Of(http)), ct);
+        return Answer.NoContent;
+    }
+
+    private static DependencyResponse ToResponse(ReadinessEntry entry) => new(
+        entry.State.ToString().ToLowerInvariant(), entry.Detail, Math.Round(entry.Elapsed.TotalMilliseconds, 3));
+}

@@ -1,0 +1,127 @@
+using System.Text;
+using System.Text.Json;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Server.Access;
+using Memoir.Server.Memories;
+
+namespace Memoir.Server.Messages;
+
+/// <summary>The rules of a message's fields, and the way from the wire's message to a memory.</summary>
+internal static class MessageChecks
+{
+    public const string Type = "message";
+    private const int MaxMetadataBytes = 16 * 1024;
+    private const int MaxMetadataMembers = 64;
+    private static readonly DateTimeOffset LatestFuture = new(9999, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
+    public static NewMemory Check(StoreMessageRequest request)
+    {
+        var checks = new FieldChecks()
+            .Length("conversation_id", request.ConversationId, 1, 255)
+            .OneOf("role", request.Role, "user", "assistant", "system", "tool")
+            .Length("content", request.Content, 1, 100_000)
+            .Range("importance_override", request.ImportanceOverride, 0, 1)
+            .Length("user_id", request.UserId, 1, 255)
+            .Length("name", request.Name, 1, 128)
+            .Length("external_id", request.ExternalId, 1, 255)
+            .Length("source", request.Source, 1, 255);
+        if (!TenantId.IsValid(request.TenantId))
+        {
+            checks.Add("tenant_id", TenantId.Rule);
+        }
+
+        if (request.CreatedAt >= LatestFuture)
+        {
+            checks.Add("created_at", "must be before the year 9999");
+        }
+
+        var metadata = CheckMetadata(checks, request.Metadata);
+        checks.ThrowIfAny();
+        return new NewMemory
+        {
+            Type = Type,
+            ConversationId = request.ConversationId,
+            Role = request.Role,
+            Content = request.Content,
+            Metadata = metadata,
+            ImportanceOverride = request.ImportanceOverride,
+            UserId = request.UserId,
+            Name = request.Name,
+            ExternalId = request.ExternalId,
+            Source = request.Source,
+            OccurredAt = request.CreatedAt,
+        };
+    }
+
+    /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
+    public static Func<Memory, Memory> Check(PatchMessageRequest request)
+    {
+        var checks = new FieldChecks();
+        Json? metadata = request.Metadata is null ? null : CheckMetadata(checks, request.Metadata);
+        var importance = request.ImportanceOverride;
+        double? given = importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null;
+        if (importance.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.Number))
+        {
+            throw ProblemException.Body("importance_override", "must be a number or null");
+        }
+
+        checks.Range("importance_override", given, 0, 1).ThrowIfAny();
+        return memory => memory with
+        {
+            Metadata = metadata ?? memory.Metadata,
+            ImportanceOverride = importance.ValueKind is JsonValueKind.Undefined ? memory.ImportanceOverride : given,
+        };
+    }
+
+    private static Json CheckMetadata(FieldChecks checks, JsonElement? given)
+    {
+        if (given is not { } metadata)
+        {
+            return Json.EmptyObject;
+        }
+
+        if (metadata.ValueKind is not JsonValueKind.Object)
+        {
+            throw ProblemException.Body("metadata", "must be an object");
+        }
+
+        var text = metadata.GetRawText();
+        if (text.Length > MaxMetadataBytes || Encoding.UTF8.GetByteCount(text) > MaxMetadataBytes)
+        {
+            checks.Add("metadata", "must have at most 16 KiB");
+        }
+        else if (metadata.GetPropertyCount() > MaxMetadataMembers)
+        {
+            checks.Add("metadata", $"must have at most {MaxMetadataMembers} members");
+        }
+
+        RefuseUnboundedNumbers(metadata);
+        return new Json(text);
+    }
+
+    /// <summary>1e400 is JSON, but no database and no client keeps it.</summary>
+    private static void RefuseUnboundedNumbers(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Number when !element.TryGetDouble(out var number) || !double.IsFinite(number):
+                throw ProblemException.Body("metadata", "has a number out of range");
+            case JsonValueKind.Object:
+                foreach (var member in element.EnumerateObject())
+                {
+                    RefuseUnboundedNumbers(member.Value);
+                }
+
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    RefuseUnboundedNumbers(item);
+                }
+
+                break;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using Memoir.Kit.Http;
+using Memoir.Kit.Settings;
+using Memoir.Server.Access;
+using Memoir.Server.Memories;
+using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Wire;
+using Microsoft.Extensions.Options;
+
+namespace Memoir.Server.Recall;
+
+/// <summary>Front door of this folder: the index, and the routes that search it.</summary>
+internal static class RecallFeature
+{
+    public static void AddRecall(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddSettings<RecallOptions, RecallOptionsValidator>();
+        builder.Services.AddSingleton<IndexLoader>();
+        builder.Services.AddSingleton<IndexMergeQueue>();
+        builder.Services.AddSingleton<RecallIndexes>();
+        builder.Services.AddSingleton<QuestionVectors>();
+        builder.Services.AddSingleton<RecallService>();
+        builder.Services.AddSingleton<IndexMerger>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<IndexMerger>());
+    }
+
+    public static void MapRecall(this IEndpointRouteBuilder app)
+    {
+        var group = app.MapGroup("/v1/memory/search").WithTags("Search").RequireScope(Scopes.Read);
+
+        group.MapGet("", SearchByQueryAsync)
+            .WithSummary("Find the memories that answer a question.")
+            .Describe<SearchResponse>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(SearchQuery.Names));
+        group.MapPost("", SearchByBodyAsync)
+            .WithSummary("Find the memories that answer a question, with a filter on metadata and weights.")
+            .Describe<SearchRequest, SearchResponse>(StatusCodes.Status200OK);
+    }
+
+    private static Task<IResult> SearchByQueryAsync(HttpContext http, RecallService recall, MemoryReader memories, CancellationToken ct) =>
+        SearchAsync(http, SearchQuery.Read(http.Request), recall, memories, ct);
+
+    private static async Task<IResult> SearchByBodyAsync(HttpContext http, RecallService recall, MemoryReader memories, CancellationToken ct)
+    {
+        using var body = await http.ReadBodyAsync();
+        return await SearchAsync(http, WireJson.Parse<SearchRequest>(body.Span), recall, memories, ct);
+    }
+
+    private static async Task<IResult> SearchAsync(
+        HttpContext http, SearchRequest request, RecallService recall, MemoryReader memories, CancellationToken ct)
+    {
+        var tenant = Caller.Of(http).ActIn(http, request.TenantId);
+        var most = http.RequestServices.GetRequiredService<IOptions<RecallOptions>>().Value.MaxResults;
+        var question = SearchQuery.Check(request, most);
+        var answer = await recall.SearchAsync(tenant, question, ct);
+        return Answer.Ok(SearchAnswer.Of(answer, question), WireJson.Of<SearchResponse>());
+    }
+}
