@@ -10,6 +10,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly Queue<string> _lastLines = new();
+    private bool _disposed;
 
     private ServerProcess(ProcessStartInfo start, int port)
     {
@@ -115,8 +116,12 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await KillAsync();
-        _process.Dispose();
+        if (!_disposed)
+        {
+            await KillAsync();
+            _disposed = true;
+            _process.Dispose();
+        }
     }
 
     private static bool Steers(string name) =>

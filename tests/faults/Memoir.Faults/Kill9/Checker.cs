@@ -51,7 +51,10 @@ internal sealed partial class Checker(Api api, Ledger ledger)
             }
         });
 
-    /// <summary>Searches for the one word that only this message has: the index must know it, or must have forgotten it.</summary>
+    /// <summary>
+    /// Searches for the one word that only this message has: the index must know it, or must have forgotten it. Lexically, and
+    /// deep enough for the neighbours that share a hit: this is about the index, not about the ranking.
+    /// </summary>
     public Task CheckBySearchAsync(IEnumerable<ExpectedMessage> messages, CancellationToken ct) =>
         Parallel.ForEachAsync(messages, Options(ct), async (message, ct) =>
         {
@@ -148,7 +151,7 @@ internal sealed partial class Checker(Api api, Ledger ledger)
 
     private async Task<IEnumerable<JsonElement>> SearchAsync(ExpectedMessage message, MessageVersion version, CancellationToken ct)
     {
-        var answer = await GetAsync($"/v1/memory/search?tenant_id={message.Tenant}&query={version.Token}&top_k=5", ct);
+        var answer = await GetAsync($"/v1/memory/search?tenant_id={message.Tenant}&query={version.Token}&mode=lexical&top_k=20", ct);
         return answer.IsSuccess ? answer.Json.GetProperty("items").EnumerateArray() : [];
     }
 

@@ -32,7 +32,15 @@ internal static class Kill9Command
         {
             Console.Error.WriteLine($"seed {options.Seed}, {options.Writers} writers, ledger {ledgerFile}");
             var run = new Kill9Run(options, ledger, data.FullName);
-            await run.RunAsync(ct);
+            try
+            {
+                await run.RunAsync(ct);
+            }
+            catch (ServerDownException down)
+            {
+                ledger.Report("unexpected", $"start after cycle {run.Cycles}", down.Message);
+            }
+
             Console.WriteLine(Summary(options, ledger, run));
         }
 

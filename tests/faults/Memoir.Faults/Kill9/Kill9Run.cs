@@ -129,7 +129,7 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
             {
                 var lines = server.LastLines;
                 await server.DisposeAsync();
-                throw new InvalidOperationException($"The server did not become ready again. Its last lines:\n{lines}");
+                throw new ServerDownException($"The server did not become ready again. Its last lines:\n{lines}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(5), ct);
@@ -175,3 +175,6 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
         }
     }
 }
+
+/// <summary>The server did not come back; the message says what it wrote last.</summary>
+internal sealed class ServerDownException(string message) : Exception(message);
