@@ -10,8 +10,8 @@ internal static class RecallAblation
         ("conversation prior", ["ConversationWeight=0"]),
         ("speaker's name", ["SpeakerWeight=0"]),
         ("date words", ["DateWeight=0"]),
-        ("feedback for long questions", ["FeedbackWeight=0"]),
         ("recency for long questions", ["RecencyWeight=0"]),
+        ("coverage by the conversation", ["CoverageWeight=0"]),
     ];
 
     public static int Run(string path, string[] args)

@@ -163,7 +163,7 @@ internal static class EmbeddingAnswer
             || !Convert.TryFromBase64String(text, MemoryMarshal.AsBytes(vector.AsSpan()), out var written)
             || written != dimensions * sizeof(float))
         {
-            throw Invalid($"a vector has not {dimensions} dimensions");
+            throw Invalid($"a vector has not the {dimensions} dimensions of MEMORY_EMBEDDING_DIMENSIONS");
         }
 
         if (!BitConverter.IsLittleEndian)
@@ -179,7 +179,8 @@ internal static class EmbeddingAnswer
     {
         if (numbers.GetArrayLength() != dimensions)
         {
-            throw Invalid($"a vector has {numbers.GetArrayLength()} dimensions instead of {dimensions}");
+            throw Invalid(
+                $"a vector has {numbers.GetArrayLength()} dimensions instead of the {dimensions} of MEMORY_EMBEDDING_DIMENSIONS");
         }
 
         var vector = new float[dimensions];

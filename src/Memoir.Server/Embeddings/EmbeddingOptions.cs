@@ -7,7 +7,9 @@ namespace Memoir.Server.Embeddings;
 internal sealed class EmbeddingOptions : IValidatableObject
 {
     private const string DefaultOpenAiModel = "text-embedding-3-small";
+    private const string LargeOpenAiModel = "text-embedding-3-large";
     private const int DefaultOpenAiDimensions = 1536;
+    private const int LargeOpenAiDimensions = 3072;
 
     [EnumDataType(typeof(EmbeddingProvider))]
     [ConfigurationKeyName("EmbeddingProvider")]
@@ -18,7 +20,7 @@ internal sealed class EmbeddingOptions : IValidatableObject
     [ConfigurationKeyName("EmbeddingModelName")]
     public string? ModelName { get; set; }
 
-    /// <summary>Asked of the provider only when set; default 1536. A vector of any other length is refused.</summary>
+    /// <summary>Asked of the provider only when set; default 1536 (3072 for <c>text-embedding-3-large</c>). A vector of any other length is refused.</summary>
     [Range(1, Vectors.VectorSketch.MaxDimensions)]
     [ConfigurationKeyName("EmbeddingDimensions")]
     public int? Dimensions { get; set; }
@@ -65,9 +67,10 @@ internal sealed class EmbeddingOptions : IValidatableObject
     [ConfigurationKeyName("EmbeddingMaxTokens")]
     public int MaxTokens { get; set; } = 8000;
 
-    internal string EffectiveModel => ModelName ?? DefaultOpenAiModel;
+    internal string EffectiveModel => string.IsNullOrWhiteSpace(ModelName) ? DefaultOpenAiModel : ModelName.Trim();
 
-    internal int EffectiveDimensions => Dimensions ?? DefaultOpenAiDimensions;
+    internal int EffectiveDimensions =>
+        Dimensions ?? (EffectiveModel == LargeOpenAiModel ? LargeOpenAiDimensions : DefaultOpenAiDimensions);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -21,6 +21,7 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
     private readonly EmbeddingResilience _resilience;
     private readonly TimeProvider _time;
     private readonly QueryCache _queries = new(CachedQueries);
+    private volatile SizeHabit _sizeHabit;
 
     public OpenAiEmbedder(
         HttpClient http, IOptions<EmbeddingOptions> options, EmbeddingHealth health, TimeProvider time, ILogger<OpenAiEmbedder> logger)
@@ -53,9 +54,7 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
 
         foreach (var batch in wanted.Chunk(_options.BatchSize))
         {
-            var body = EmbeddingAnswer.Request(
-                _options.EffectiveModel, _options.Dimensions, batch.Select(i => EmbeddingAnswer.Cut(texts[i], _options.MaxTokens)));
-            var answer = await _resilience.AskAsync(purpose, token => AskOnceAsync(body, batch.Length, token), ct);
+            var answer = await AskAsync([.. batch.Select(i => EmbeddingAnswer.Cut(texts[i], _options.MaxTokens))], purpose, ct);
             for (var i = 0; i < batch.Length; i++)
             {
                 vectors[batch[i]] = answer[i];
@@ -73,6 +72,36 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
 
     private float[]? FindCached(string text, EmbeddingPurpose purpose) =>
         purpose == EmbeddingPurpose.Query ? (float[]?)_queries.Find(QueryCache.KeyOf(Generation, text))?.Clone() : null;
+
+    // Many self-hosted models have one size and refuse to be told it: until the parameter is known to work,
+    // a refusal is answered by asking without it.
+    private async Task<float[][]> AskAsync(string[] texts, EmbeddingPurpose purpose, CancellationToken ct)
+    {
+        var habit = _sizeHabit;
+        if (_options.Dimensions is null || habit == SizeHabit.Unsaid)
+        {
+            return await SendAsync(texts, null, purpose, ct);
+        }
+
+        try
+        {
+            var answer = await SendAsync(texts, _options.Dimensions, purpose, ct);
+            _sizeHabit = SizeHabit.Said;
+            return answer;
+        }
+        catch (EmbeddingException refusal) when (habit == SizeHabit.Unknown && refusal is { IsPermanent: true, IsProviderFault: false })
+        {
+            var answer = await SendAsync(texts, null, purpose, ct);
+            _sizeHabit = SizeHabit.Unsaid;
+            return answer;
+        }
+    }
+
+    private Task<float[][]> SendAsync(string[] texts, int? dimensions, EmbeddingPurpose purpose, CancellationToken ct)
+    {
+        var body = EmbeddingAnswer.Request(_options.EffectiveModel, dimensions, texts);
+        return _resilience.AskAsync(purpose, token => AskOnceAsync(body, texts.Length, token), ct);
+    }
 
     private async ValueTask<float[][]> AskOnceAsync(byte[] body, int count, CancellationToken ct)
     {
@@ -167,6 +196,14 @@ internal sealed class OpenAiEmbedder : IEmbedder, IDisposable
         }
 
         return client;
+    }
+
+    /// <summary>Whether the endpoint takes the size of the vectors as a parameter.</summary>
+    private enum SizeHabit
+    {
+        Unknown,
+        Said,
+        Unsaid,
     }
 
     /// <summary>Sends no Authorization header: self-hosted servers need none, and some refuse one.</summary>

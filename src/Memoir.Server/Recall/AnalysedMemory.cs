@@ -16,6 +16,9 @@ internal sealed class AnalysedMemory
 
     public bool Archived { get; init; }
 
+    /// <summary>Whether its text ends in a question.</summary>
+    public bool Asks { get; init; }
+
     public long OccurredAtMicros { get; init; }
 
     /// <summary>Unix microseconds; <see cref="long.MaxValue"/> when it never expires.</summary>
@@ -25,6 +28,9 @@ internal sealed class AnalysedMemory
 
     /// <summary>NaN when there is none.</summary>
     public float ImportanceOverride { get; init; } = float.NaN;
+
+    /// <summary>Whether it says when something was, is or will be.</summary>
+    public bool TellsTime { get; init; }
 
     /// <summary>Distinct terms, passage after passage, ascending within one, so that content words come first, then stop words, then filters.</summary>
     public required ulong[] Terms { get; init; }

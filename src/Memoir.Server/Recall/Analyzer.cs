@@ -47,7 +47,9 @@ internal static class Analyzer
             UserId = memory.UserId,
             Type = memory.Type,
             Role = memory.Role,
+            TellsTime = TellsTime(work.Content.Terms),
             Archived = memory.Archived,
+            Asks = memory.Content.AsSpan().TrimEnd() is [.., '?' or '\uff1f' or '\u061f'],
             OccurredAtMicros = Micros(memory.OccurredAt),
             ExpiresAtMicros = memory.ExpiresAt is { } expiry ? Micros(expiry) : long.MaxValue,
             Importance = memory.Importance,
@@ -61,6 +63,19 @@ internal static class Analyzer
 
     /// <summary>A moment in whole microseconds since 1970, as both database engines keep it.</summary>
     public static long Micros(DateTimeOffset moment) => (moment.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+
+    private static bool TellsTime(ReadOnlySpan<ulong> words)
+    {
+        foreach (var word in words)
+        {
+            if (CalendarTerms.TellsTime(word))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static byte AddPassage(Workspace work, ReadOnlySpan<ulong> words, DateTimeOffset occurredAt, bool first)
     {

@@ -9,8 +9,8 @@ internal static class VectorCodec
     private const byte Version = 1;
     private const int HeaderLength = 1 + sizeof(float);
 
-    // Far above float rounding, far below what a flipped byte of a short vector does.
-    private const double NormTolerance = 1e-4;
+    // Above float rounding, below what nearly every flipped bit does.
+    private const double NormTolerance = 1e-6;
 
     public static int LengthOf(int dimensions) => HeaderLength + dimensions;
 

@@ -153,7 +153,7 @@ internal sealed class VectorTable
     {
         var wanted = Math.Max(FewestCandidates, CandidatesPerHit * found.Capacity);
         var floor = FloorOf(histogram, Buckets, wanted);
-        Offer(ref found, scores, floor, ushort.MaxValue, 2 * wanted);
+        OfferDown(ref found, scores, ushort.MaxValue, floor, wanted);
         if (!found.IsFull)
         {
             return;
@@ -164,8 +164,20 @@ internal sealed class VectorTable
         if (wished < floor)
         {
             var affordable = FloorOf(histogram, floor >> BucketShift, MostExtraCandidates);
-            Offer(ref found, scores, Math.Max(wished, affordable), floor - 1, MostExtraCandidates);
+            OfferDown(ref found, scores, floor - 1, Math.Max(wished, affordable), MostExtraCandidates);
         }
+    }
+
+    // The lowest bucket comes last and capped: where thousands of equal vectors share it, the better ones must not wait behind.
+    private static void OfferDown(ref Shortlist found, ReadOnlySpan<ushort> scores, int from, int to, int mostOfLowest)
+    {
+        var border = Math.Min(from + 1, (to | ((1 << BucketShift) - 1)) + 1);
+        if (border <= from)
+        {
+            Offer(ref found, scores, border, from, int.MaxValue);
+        }
+
+        Offer(ref found, scores, to, border - 1, mostOfLowest);
     }
 
     // The lowest score that lets about `wanted` through, counting down from a bucket.

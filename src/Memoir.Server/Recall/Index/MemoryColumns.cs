@@ -5,6 +5,8 @@ internal sealed class MemoryColumns
 {
     public const byte Dead = 1;
     public const byte Archived = 2;
+    public const byte Asks = 4;
+    public const byte TellsTime = 8;
 
     public const int BytesEach = (3 * 8) + (8 * 4) + 2;
 

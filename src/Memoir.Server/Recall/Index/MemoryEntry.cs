@@ -15,6 +15,10 @@ internal readonly ref struct MemoryEntry
 
     public bool Archived { get; init; }
 
+    public bool Asks { get; init; }
+
+    public bool TellsTime { get; init; }
+
     public long OccurredAtMicros { get; init; }
 
     public long ExpiresAtMicros { get; init; }

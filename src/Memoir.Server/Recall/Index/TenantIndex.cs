@@ -55,6 +55,8 @@ internal sealed class TenantIndex
                 Type = memory.Type,
                 Role = memory.Role,
                 Archived = memory.Archived,
+                Asks = memory.Asks,
+                TellsTime = memory.TellsTime,
                 OccurredAtMicros = memory.OccurredAtMicros,
                 ExpiresAtMicros = memory.ExpiresAtMicros,
                 Importance = memory.Importance,
@@ -222,7 +224,8 @@ internal sealed class TenantIndex
         columns.User[ordinal] = user?.Number ?? -1;
         columns.Type[ordinal] = memory.Type is null ? -1 : _types.GetOrAdd(memory.Type).Number;
         columns.Role[ordinal] = memory.Role;
-        columns.State[ordinal] = memory.Archived ? MemoryColumns.Archived : (byte)0;
+        columns.State[ordinal] = (byte)((memory.Archived ? MemoryColumns.Archived : 0) | (memory.Asks ? MemoryColumns.Asks : 0)
+            | (memory.TellsTime ? MemoryColumns.TellsTime : 0));
         columns.Importance[ordinal] = memory.Importance;
         columns.ImportanceOverride[ordinal] = memory.ImportanceOverride;
         columns.FirstUnit[ordinal] = _units;

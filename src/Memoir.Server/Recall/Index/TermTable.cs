@@ -4,10 +4,11 @@ namespace Memoir.Server.Recall.Index;
 internal sealed class TermTable
 {
     private Table _table = new(1 << 10);
+    private ulong[] _hashes = new ulong[1 << 10];
 
     public int Count { get; private set; }
 
-    public long Bytes => _table.Keys.Length * 12L;
+    public long Bytes => (_table.Keys.Length * 12L) + (_hashes.Length * 8L);
 
     /// <summary>The number of a term, or -1.</summary>
     public int Find(ulong term)
@@ -45,25 +46,20 @@ internal sealed class TermTable
             Volatile.Write(ref _table, larger);
         }
 
+        if (Count == _hashes.Length)
+        {
+            var larger = new ulong[Count * 2];
+            _hashes.CopyTo(larger, 0);
+            Volatile.Write(ref _hashes, larger);
+        }
+
+        _hashes[Count] = term;
         _table.Set(term, Count);
         return Count++;
     }
 
-    /// <summary>The hash of every term by its number.</summary>
-    public ulong[] ToHashes()
-    {
-        var table = Volatile.Read(ref _table);
-        var hashes = new ulong[table.Keys.Length];
-        for (var slot = 0; slot < table.Keys.Length; slot++)
-        {
-            if (Volatile.Read(ref table.Keys[slot]) is not 0 and var key)
-            {
-                hashes[table.Numbers[slot]] = key;
-            }
-        }
-
-        return hashes;
-    }
+    /// <summary>The hash of a term by its number.</summary>
+    public ulong HashOf(int number) => Volatile.Read(ref _hashes)[number];
 
     private sealed class Table(int size)
     {

@@ -47,7 +47,7 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         for (var slot = 0; slot < _slots.Count; slot++)
         {
             scratch.SlotOf[_slots.Ordinal[slot]] = 0;
-            scratch.ConversationBest[view.Columns.Conversation[_slots.Ordinal[slot]]] = 0;
+            scratch.ConversationAt[view.Columns.Conversation[_slots.Ordinal[slot]]] = 0;
         }
     }
 
@@ -55,13 +55,46 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
     {
         var ordinal = _slots.Ordinal[slot];
         var window = options.WindowWeight * Window(slot, ordinal);
-        var conversation = options.ConversationWeight * scratch.ConversationBest[view.Columns.Conversation[ordinal]];
+        var place = scratch.ConversationAt[view.Columns.Conversation[ordinal]] - 1;
+        var conversation = (options.ConversationWeight * scratch.Conversations.Best[place])
+            + (options.CoverageWeight * scratch.Conversations.Coverage[place]);
         var own = _slots.Own[slot];
-        return new LexicalParts(own, window, _slots.Smoothed[slot] - own, conversation, 0);
+        var factor = Factor(slot, view.Columns.State[ordinal]);
+        return new LexicalParts(own * factor, window * factor, (_slots.Smoothed[slot] - own) * factor, conversation * factor, 0);
+    }
+
+    /// <summary>How likely a turn is to tell something, whatever its words: who speaks, whether it asks, whether it says when.</summary>
+    private float Factor(int slot, byte state)
+    {
+        var factor = (state & MemoryColumns.Asks) != 0 ? options.QuestionWeight : 1f;
+        if (weights.AsksTime && (state & MemoryColumns.TellsTime) != 0)
+        {
+            factor *= options.TimeWeight;
+        }
+
+        if (weights.NamesSpeaker && !IsNamedSpeaker(_slots.Counts(slot)))
+        {
+            factor *= options.OtherSpeakerWeight;
+        }
+
+        return factor;
+    }
+
+    private bool IsNamedSpeaker(ReadOnlySpan<float> counts)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            if (counts[i] > 0 && weights.Terms[i].Field == TermField.Speaker)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>What a memory would reach that holds every word once, in an average text and an average neighbourhood.</summary>
-    public float FullScore => weights.Full * (1f + options.ConversationWeight + options.WindowWeight);
+    public float FullScore => weights.Full * (1f + options.ConversationWeight + options.CoverageWeight + options.WindowWeight);
 
     /// <summary>The slot of an allowed memory, or -1.</summary>
     public int SlotOf(int ordinal) => ordinal < 0 || ordinal >= view.Memories ? -1 : scratch.SlotOf[ordinal] - 1;
@@ -255,14 +288,51 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
 
     private void Smooth()
     {
+        var conversations = scratch.Conversations;
+        conversations.Reset(weights.Terms.Count);
         for (var slot = 0; slot < Candidates; slot++)
         {
             var ordinal = _slots.Ordinal[slot];
-            var lent = Own(Previous(ordinal)) + Own(Next(ordinal));
-            _slots.Smoothed[slot] = _slots.Own[slot] + (options.NeighbourWeight * lent);
-            ref var best = ref scratch.ConversationBest[view.Columns.Conversation[ordinal]];
+            var previous = Previous(ordinal);
+            var asked = previous >= 0 && (view.Columns.State[previous] & MemoryColumns.Asks) != 0;
+            var lent = (Own(previous) * (asked ? options.AskedWeight : options.NeighbourWeight))
+                + (Own(Next(ordinal)) * options.NeighbourWeight);
+            _slots.Smoothed[slot] = _slots.Own[slot] + lent;
+            ref var at = ref scratch.ConversationAt[view.Columns.Conversation[ordinal]];
+            if (at == 0)
+            {
+                at = conversations.Add() + 1;
+            }
+
+            ref var best = ref conversations.Best[at - 1];
             best = Math.Max(best, _slots.Smoothed[slot]);
+            Cover(conversations.Matches(at - 1), _slots.Counts(slot));
         }
+
+        for (var place = 0; place < conversations.Count; place++)
+        {
+            conversations.Coverage[place] = Coverage(conversations.Matches(place));
+        }
+    }
+
+    private static void Cover(Span<float> matches, ReadOnlySpan<float> counts)
+    {
+        for (var i = 0; i < matches.Length; i++)
+        {
+            matches[i] += counts[i];
+        }
+    }
+
+    private float Coverage(ReadOnlySpan<float> matches)
+    {
+        var sum = 0f;
+        for (var i = 0; i < matches.Length; i++)
+        {
+            var term = weights.Terms[i];
+            sum += term.Field == TermField.Text ? term.Weight * matches[i] / (matches[i] + options.CoverageK) : 0;
+        }
+
+        return sum;
     }
 
     private float Own(int ordinal) => SlotOf(ordinal) is >= 0 and var slot ? _slots.Own[slot] : 0f;

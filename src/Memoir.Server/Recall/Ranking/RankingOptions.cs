@@ -26,11 +26,31 @@ internal sealed record RankingOptions
     /// <summary>Share of the previous and of the next turn's score that a turn gets.</summary>
     public float NeighbourWeight { get; init; } = 0.3f;
 
+    /// <summary>The same share of a previous turn that asks something: what follows is probably the answer.</summary>
+    public float AskedWeight { get; init; } = 0.6f;
+
+    /// <summary>What a turn with a time expression gains when the question asks for a time.</summary>
+    public float TimeWeight { get; init; } = 1.2f;
+
+    /// <summary>What a turn of somebody else counts when the question names a speaker.</summary>
+    public float OtherSpeakerWeight { get; init; } = 0.9f;
+
+    /// <summary>What a turn that asks something counts: it seldom tells anything.</summary>
+    public float QuestionWeight { get; init; } = 0.8f;
+
+    /// <summary>Weight of a name that is mentioned in the text, when a speaker of that name exists.</summary>
+    public float MentionWeight { get; init; } = 0.3f;
+
     /// <summary>Share of the best score of its conversation that a turn gets.</summary>
     public float ConversationWeight { get; init; } = 0.4f;
 
+    /// <summary>Share of what its whole conversation matches that a turn gets.</summary>
+    public float CoverageWeight { get; init; } = 0.4f;
+
+    public float CoverageK { get; init; } = 1f;
+
     /// <summary>Weight of a query word that is the speaker's name.</summary>
-    public float SpeakerWeight { get; init; } = 1f;
+    public float SpeakerWeight { get; init; } = 2f;
 
     /// <summary>Weight of a query word that is part of the date.</summary>
     public float DateWeight { get; init; } = 1f;
@@ -42,19 +62,15 @@ internal sealed record RankingOptions
     public float IdfPower { get; init; } = 1f;
 
     /// <summary>Queries with more distinct words than this are read as messages rather than questions.</summary>
-    public int LongQueryTerms { get; init; } = 14;
+    public int LongQueryTerms { get; init; } = 12;
 
-    /// <summary>Feedback for long queries: weight of the words of the best memories (0 = none).</summary>
-    public float FeedbackWeight { get; init; }
-
-    public int FeedbackMemories { get; init; } = 5;
-
-    public int FeedbackTerms { get; init; } = 20;
+    /// <summary>The same bound when the asker speaks of himself.</summary>
+    public int PersonalQueryTerms { get; init; } = 4;
 
     /// <summary>For long queries: how much the newest memories gain over old ones, and after how many days that has halved.</summary>
-    public float RecencyWeight { get; init; }
+    public float RecencyWeight { get; init; } = 1.5f;
 
-    public float RecencyDays { get; init; } = 3f;
+    public float RecencyDays { get; init; } = 10f;
 
     /// <summary>How many memories are looked at closely, at least.</summary>
     public int Candidates { get; init; } = 256;

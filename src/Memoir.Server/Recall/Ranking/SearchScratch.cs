@@ -19,7 +19,10 @@ internal sealed class SearchScratch
     /// <summary>One more than the query's place of every term.</summary>
     public byte[] PlaceOf { get; private set; } = [];
 
-    public float[] ConversationBest { get; private set; } = [];
+    /// <summary>One more than the place of every conversation under close inspection.</summary>
+    public int[] ConversationAt { get; private set; } = [];
+
+    public ConversationSums Conversations { get; } = new();
 
     /// <summary>BM25 saturation by count (6 bits) and length (8 bits).</summary>
     public float[] Saturation { get; } = new float[64 * 256];
@@ -34,7 +37,7 @@ internal sealed class SearchScratch
         scratch.Scores = Sized(scratch.Scores, view.Units);
         scratch.SlotOf = Sized(scratch.SlotOf, view.Memories);
         scratch.PlaceOf = Sized(scratch.PlaceOf, view.Postings.Length);
-        scratch.ConversationBest = Sized(scratch.ConversationBest, view.Conversations.Count);
+        scratch.ConversationAt = Sized(scratch.ConversationAt, view.Conversations.Count);
         return scratch;
     }
 

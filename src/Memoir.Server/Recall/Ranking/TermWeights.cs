@@ -14,9 +14,13 @@ internal sealed class TermWeights
 
     public bool IsLong { get; private set; }
 
+    public bool AsksTime { get; private set; }
+
+    public bool NamesSpeaker { get; private set; }
+
     public static TermWeights Of(RecallQuery query, in IndexView view, RankingOptions options)
     {
-        var weights = new TermWeights { IsLong = query.Terms.Count > options.LongQueryTerms };
+        var weights = new TermWeights { IsLong = query.Terms.Count > (query.IsPersonal ? options.PersonalQueryTerms : options.LongQueryTerms), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
         for (var i = 0; i < words; i++)
@@ -36,15 +40,6 @@ internal sealed class TermWeights
         return weights;
     }
 
-    /// <summary>The same question with further words that came from its best memories.</summary>
-    public TermWeights With(IEnumerable<ScoredTerm> expansion)
-    {
-        var wider = new TermWeights { IsLong = IsLong, Full = Full };
-        wider.Terms.AddRange(Terms);
-        wider.Terms.AddRange(expansion);
-        return wider;
-    }
-
     public static float Idf(int number, in IndexView view, RankingOptions options)
     {
         var idf = Bm25.Idf(view.LiveUnits, number < 0 ? 0 : view.Postings[number].Live);
@@ -53,19 +48,20 @@ internal sealed class TermWeights
 
     private void Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
     {
-        var best = weight;
         var number = view.Terms.Find(word.Term);
+        var speaker = options.SpeakerWeight > 0 ? view.Terms.Find(TermHash.AsSpeaker(word.Term)) : -1;
+        var best = weight;
+        if (speaker >= 0)
+        {
+            NamesSpeaker = true;
+            weight *= options.MentionWeight;
+            best = Idf(speaker, view, options) * options.SpeakerWeight;
+            Terms.Add(new ScoredTerm(speaker, best, place, TermField.Speaker));
+        }
+
         if (number >= 0)
         {
             Terms.Add(new ScoredTerm(number, weight, place, TermField.Text));
-        }
-
-        var speaker = view.Terms.Find(TermHash.AsSpeaker(word.Term));
-        if (speaker >= 0 && options.SpeakerWeight > 0)
-        {
-            var named = Idf(speaker, view, options) * options.SpeakerWeight;
-            Terms.Add(new ScoredTerm(speaker, named, place, TermField.Speaker));
-            best = named;
         }
 
         var date = view.Terms.Find(TermHash.AsDate(word.Term));

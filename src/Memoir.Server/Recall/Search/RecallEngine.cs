@@ -25,14 +25,6 @@ internal static class RecallEngine
             var candidates = Math.Max(options.Candidates, request.Limit * 4);
             var nearest = request.Mode == RecallMode.Lexical ? null : request.Semantic?.Nearest;
             lexical.Run(candidates, nearest);
-            if (weights.IsLong && options.FeedbackWeight > 0)
-            {
-                var wider = weights.With(Feedback.Expand(view, lexical, scratch.Slots, options));
-                lexical.Clear();
-                lexical = new LexicalSearch(view, scope, wider, options, scratch);
-                lexical.Run(candidates, nearest);
-            }
-
             var hits = new HitList(view, query, request, lexical, scratch.Slots);
             return hits.Best(index);
         }

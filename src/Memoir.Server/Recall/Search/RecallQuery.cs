@@ -8,13 +8,24 @@ internal sealed class RecallQuery
     [ThreadStatic]
     private static TokenBuffer? _buffer;
 
-    private RecallQuery(string text, QueryTerm[] terms)
+    private static readonly HashSet<ulong> Speaking =
+        [.. "i me my mine we us our ours im ive ill id weve lets".Split(' ').Select(word => Tokenizer.Reduce(word))];
+
+    private RecallQuery(string text, QueryTerm[] terms, bool isPersonal, bool asksTime)
     {
+        IsPersonal = isPersonal;
+        AsksTime = asksTime;
         Text = text;
         Terms = terms;
     }
 
     public string Text { get; }
+
+    /// <summary>Whether the asker speaks of himself, as people do in the middle of a conversation.</summary>
+    public bool IsPersonal { get; }
+
+    /// <summary>Whether the question is about when something was.</summary>
+    public bool AsksTime { get; }
 
     /// <summary>Distinct words in the order of their first occurrence; stop words only when there is nothing else.</summary>
     public IReadOnlyList<QueryTerm> Terms { get; }
@@ -25,9 +36,13 @@ internal sealed class RecallQuery
         tokens.Clear();
         Tokenizer.Read(text, tokens);
         var onlyStopWords = true;
+        var isPersonal = false;
+        var asksTime = false;
         foreach (var term in tokens.Terms)
         {
             onlyStopWords &= !TermHash.IsContent(term);
+            asksTime |= CalendarTerms.AsksTime(term);
+            isPersonal |= Speaking.Contains(term);
         }
 
         var places = new Dictionary<ulong, int>();
@@ -51,6 +66,6 @@ internal sealed class RecallQuery
             }
         }
 
-        return new RecallQuery(text, [.. terms]);
+        return new RecallQuery(text, [.. terms], isPersonal, asksTime);
     }
 }

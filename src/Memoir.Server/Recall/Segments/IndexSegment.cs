@@ -33,8 +33,8 @@ internal static class IndexSegment
             sequence = columns.Sequence[ordinal];
             occurredAt = columns.OccurredAt[ordinal];
             var expires = columns.ExpiresAt[ordinal] != long.MaxValue;
-            var archived = (columns.State[ordinal] & MemoryColumns.Archived) != 0;
-            writer.Byte((byte)((int)columns.Role[ordinal] | (archived ? 64 : 0) | (expires ? 128 : 0)));
+            writer.Byte((byte)((int)columns.Role[ordinal] | (expires ? 128 : 0)));
+            writer.Byte(columns.State[ordinal]);
             if (expires)
             {
                 writer.Signed(columns.ExpiresAt[ordinal]);
@@ -81,6 +81,7 @@ internal static class IndexSegment
             sequence += reader.Signed();
             occurredAt += reader.Signed();
             var flags = reader.Byte();
+            var state = reader.Byte();
             var expiresAt = (flags & 128) != 0 ? reader.Signed() : long.MaxValue;
             var importance = reader.FixedFloat();
             var importanceOverride = reader.FixedFloat();
@@ -95,7 +96,9 @@ internal static class IndexSegment
                 UserId = user == 0 ? null : users[user - 1],
                 Type = type == 0 ? null : types[type - 1],
                 Role = (MemoryRole)(flags & 15),
-                Archived = (flags & 64) != 0,
+                Archived = (state & MemoryColumns.Archived) != 0,
+                Asks = (state & MemoryColumns.Asks) != 0,
+                TellsTime = (state & MemoryColumns.TellsTime) != 0,
                 OccurredAtMicros = occurredAt,
                 ExpiresAtMicros = expiresAt,
                 Importance = importance,
@@ -111,7 +114,12 @@ internal static class IndexSegment
     /// <summary>Terms ascend by hash, as they do within a memory, so that a memory's terms are small steps apart. Answers each term's place.</summary>
     private static int[] WriteTerms(SegmentWriter writer, in IndexView view, int[] live)
     {
-        var hashes = view.Terms.ToHashes();
+        var hashes = new ulong[view.Terms.Count];
+        for (var number = 0; number < hashes.Length; number++)
+        {
+            hashes[number] = view.Terms.HashOf(number);
+        }
+
         var counts = new int[hashes.Length];
         var units = 0;
         foreach (var ordinal in live)

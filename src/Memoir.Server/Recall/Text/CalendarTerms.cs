@@ -15,7 +15,15 @@ internal static class CalendarTerms
 
     private static readonly ulong[] Days = [.. Enumerable.Range(0, 32).Select(day => Number(day))];
 
-    private static readonly HashSet<ulong> Named = [.. Months, .. Weekdays];
+    private static readonly HashSet<ulong> Temporal =
+    [
+        .. Months, .. Weekdays,
+        .. ("yesterday today tomorrow tonight ago last next week weekend month year recently lately morning evening afternoon night "
+            + "spring summer fall autumn winter since soon later earlier day").Split(' ').Select(name => Tokenizer.Reduce(name)),
+    ];
+
+    private static readonly HashSet<ulong> Asking =
+        [.. "when date year month day long".Split(' ').Select(name => Tokenizer.Reduce(name))];
 
     /// <summary>Day of the month, month, year and weekday of a moment in UTC.</summary>
     public static (ulong Day, ulong Month, ulong Year, ulong Weekday) Of(DateTimeOffset moment)
@@ -25,8 +33,11 @@ internal static class CalendarTerms
             TermHash.AsDate(Weekdays[(int)utc.DayOfWeek]));
     }
 
-    /// <summary>Whether a term names a month or a weekday.</summary>
-    public static bool IsNamed(ulong term) => Named.Contains(term);
+    /// <summary>Whether a word of a text places something in time.</summary>
+    public static bool TellsTime(ulong term) => Temporal.Contains(term);
+
+    /// <summary>Whether a word of a question asks for a time.</summary>
+    public static bool AsksTime(ulong term) => Asking.Contains(term);
 
     private static ulong Number(int value)
     {

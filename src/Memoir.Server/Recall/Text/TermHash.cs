@@ -2,12 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Memoir.Server.Recall.Text;
 
-/// <summary>The 64-bit name of a term: stable across processes, its two top bits telling content words, stop words and filters apart.</summary>
+/// <summary>The 64-bit name of a term: stable across processes, its two top bits telling content words, labels, stop words and filters apart.</summary>
 internal static class TermHash
 {
     public const ulong Seed = 0xcbf29ce484222325;
     private const ulong Prime = 0x9e3779b97f4a7c15;
     private const ulong KindMask = 3UL << 62;
+    private const ulong LabelKind = 1UL << 62;
     private const ulong StopKind = 2UL << 62;
     private const ulong FilterKind = 3UL << 62;
 
@@ -37,11 +38,13 @@ internal static class TermHash
 
     public static bool IsContent(ulong term) => (term & KindMask) == 0;
 
-    public static bool IsFilter(ulong term) => (term & KindMask) == FilterKind;
+    public static bool IsStop(ulong term) => (term & KindMask) == StopKind;
 
     /// <summary>The term under which a word counts when it is the speaker's name rather than part of what was said.</summary>
-    public static ulong AsSpeaker(ulong term) => Content(Step(term & ~KindMask, 0x20001));
+    public static ulong AsSpeaker(ulong term) => Label(Step(term & ~KindMask, 0x20001));
 
     /// <summary>The term under which a word counts when it is part of the memory's date.</summary>
-    public static ulong AsDate(ulong term) => Content(Step(term & ~KindMask, 0x20002));
+    public static ulong AsDate(ulong term) => Label(Step(term & ~KindMask, 0x20002));
+
+    private static ulong Label(ulong hash) => (hash & ~KindMask) | LabelKind;
 }
