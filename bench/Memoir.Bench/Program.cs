@@ -1,7 +1,22 @@
 using Memoir.Bench;
+using Memoir.Bench.Hosts;
+using Memoir.Bench.Service;
+
+// The load client runs its continuations on the one thread that polls the sockets: it shares two cores with the server it measures.
+Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT", "1");
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
 
 return args switch
 {
+    ["service", .. var rest] => await ServiceCommand.RunAsync(rest, stop.Token),
+    [BaselineHost.Command, var port] => await BaselineHost.RunAsync(port, stop.Token),
     ["recall-offline", var set, .. var rest] => RecallOffline.Run(set, rest),
     ["recall-ablation", var set, .. var rest] => RecallAblation.Run(set, rest),
     ["recall-speed", .. var rest] => RecallSpeed.Run(rest),
@@ -17,10 +32,16 @@ static int RunVectorSpeed(string[] rest)
 
 static int Usage()
 {
-    Console.WriteLine("usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>");
-    Console.WriteLine("  recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server");
-    Console.WriteLine("  recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings");
-    Console.WriteLine("  recall-speed [N]                                                build, load and search times at N memories");
-    Console.WriteLine("  vector-speed [vectors] [dimensions]                             speed and recall of the vector scan");
-    return 2;
+    Console.Error.WriteLine(
+        """
+        usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>
+
+          service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL] [--out FILE]
+              stores and searches through a running server, beside the machine's own limits
+          recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server
+          recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings
+          recall-speed [N]                                                build, load and search times at N memories
+          vector-speed [vectors] [dimensions]                             speed and recall of the vector scan
+        """);
+    return 64;
 }

@@ -132,6 +132,12 @@ internal sealed class SqliteFile : IDisposable
                 throw new StartupException($"{path} is not a Memoir database; it was left as it is.");
             }
 
+            if (HoldsPages(path + "-wal"))
+            {
+                // Killed in the middle of a checkpoint: the header already counts pages that only the log holds so far.
+                return;
+            }
+
             var pageSize = (header[16] << 8) | header[17];
             var pages = (uint)((header[28] << 24) | (header[29] << 16) | (header[30] << 8) | header[31]);
             if (file.Length < pages * (long)(pageSize == 1 ? 65536 : pageSize))
@@ -144,6 +150,8 @@ internal sealed class SqliteFile : IDisposable
             throw new StartupException($"{path} cannot be read; check its owner and mode.", exception);
         }
     }
+
+    private static bool HoldsPages(string log) => new FileInfo(log) is { Exists: true, Length: > 0 };
 
     private void RefuseForeignTables(SqliteConnection connection)
     {

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Memoir.Bench.Hosts;
+
+/// <summary>A server as a child process on a port of its own: started, asked for its size, stopped or killed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Queue<string> _lastLines = new();
+    private bool _disposed;
+
+    private ServerProcess(ProcessStartInfo start, int port)
+    {
+        Endpoint = new IPEndPoint(IPAddress.Loopback, port);
+        StartedAt = Stopwatch.GetTimestamp();
+        _process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start.");
+        _process.OutputDataReceived += (_, line) => Remember(line.Data);
+        _process.ErrorDataReceived += (_, line) => Remember(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public IPEndPoint Endpoint { get; }
+
+    /// <summary>A <see cref="Stopwatch"/> timestamp taken just before the process was created.</summary>
+    public long StartedAt { get; }
+
+    public bool HasExited => _process.HasExited;
+
+    public long ResidentBytes => StatusKilobytes("VmRSS:") * 1024;
+
+    public long PeakResidentBytes => StatusKilobytes("VmHWM:") * 1024;
+
+    /// <summary>The end of what the server wrote, for the message when it fails.</summary>
+    public string LastLines
+    {
+        get
+        {
+            lock (_lastLines)
+            {
+                return string.Join(Environment.NewLine, _lastLines);
+            }
+        }
+    }
+
+    public static ServerProcess Start(
+        string command, IEnumerable<string> arguments, int port, IReadOnlyDictionary<string, string> settings)
+    {
+        var start = new ProcessStartInfo(command, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+
+        // The child sees the machine's environment without what steers this process or another server.
+        foreach (var name in start.Environment.Keys.Where(Steers).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new ServerProcess(start, port);
+    }
+
+    /// <summary>The host that runs a .dll: the one this process came from, or the one on the path.</summary>
+    public static string DotnetHost => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>kill -9: no handler runs, nothing is flushed.</summary>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    /// <summary>SIGTERM, then at most the given time; returns the exit code, or null when it had to be killed.</summary>
+    public async Task<int?> StopAsync(TimeSpan patience, CancellationToken ct)
+    {
+        if (!_process.HasExited)
+        {
+            using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+            await kill.WaitForExitAsync(ct);
+        }
+
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(patience);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+            return _process.ExitCode;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            await KillAsync();
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_disposed)
+        {
+            await KillAsync();
+            _disposed = true;
+            _process.Dispose();
+        }
+    }
+
+    private static bool Steers(string name) =>
+        name.StartsWith("MEMORY_", StringComparison.Ordinal)
+        || name.StartsWith("ASPNETCORE_", StringComparison.Ordinal)
+        || name.StartsWith("DOTNET_SYSTEM_NET_SOCKETS_", StringComparison.Ordinal);
+
+    private void Remember(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        lock (_lastLines)
+        {
+            _lastLines.Enqueue(line);
+            if (_lastLines.Count > 40)
+            {
+                _lastLines.Dequeue();
+            }
+        }
+    }
+
+    private long StatusKilobytes(string field)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status")
+            .FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
+        return line is null ? 0 : long.Parse(line[field.Length..^2].Trim(), CultureInfo.InvariantCulture);
+    }
+}

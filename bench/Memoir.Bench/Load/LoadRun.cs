@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+
+namespace Memoir.Bench.Load;
+
+/// <summary>What one run shall send: either for a time (after a warm-up that is not counted) or every request once.</summary>
+internal sealed record LoadPlan(IPEndPoint Endpoint, int Clients, ReadOnlyMemory<byte>[] Requests)
+{
+    public TimeSpan Warmup { get; init; }
+
+    /// <summary>Null: each request is sent once.</summary>
+    public TimeSpan? Duration { get; init; }
+}
+
+/// <summary>What came back: latencies of the answers with a 2xx status, and how many answers had another one.</summary>
+internal sealed record LoadResult(LatencyHistogram Latency, double Seconds, long Errors, string? FirstError)
+{
+    public double PerSecond => Latency.Count / Seconds;
+}
+
+/// <summary>Closed-loop load: every client is one connection that sends its next request when the last one was answered.</summary>
+internal sealed class LoadRun(LoadPlan plan)
+{
+    private readonly List<LatencyHistogram> _histograms = [];
+    private int _next = -1;
+    private long _errors;
+    private string? _firstError;
+    private long _countFrom;
+    private long _end;
+
+    public static Task<LoadResult> RunAsync(LoadPlan plan, CancellationToken ct) => new LoadRun(plan).RunAsync(ct);
+
+    private async Task<LoadResult> RunAsync(CancellationToken ct)
+    {
+        var connections = new List<HttpConnection>();
+        try
+        {
+            for (var i = 0; i < plan.Clients; i++)
+            {
+                var connection = new HttpConnection(plan.Endpoint);
+                connections.Add(connection);
+                await connection.ConnectAsync(ct);
+                _histograms.Add(new LatencyHistogram());
+            }
+
+            var start = Stopwatch.GetTimestamp();
+            _countFrom = start + Ticks(plan.Warmup);
+            _end = plan.Duration is { } duration ? _countFrom + Ticks(duration) : long.MaxValue;
+            await Task.WhenAll(connections.Select((connection, i) => LoopAsync(connection, _histograms[i], ct)));
+
+            var seconds = Stopwatch.GetElapsedTime(_countFrom).TotalSeconds;
+            var all = new LatencyHistogram();
+            _histograms.ForEach(all.Add);
+            return new LoadResult(all, seconds, _errors, _firstError);
+        }
+        finally
+        {
+            connections.ForEach(connection => connection.Dispose());
+        }
+    }
+
+    private async Task LoopAsync(HttpConnection connection, LatencyHistogram histogram, CancellationToken ct)
+    {
+        var requests = plan.Requests;
+        while (true)
+        {
+            var index = Interlocked.Increment(ref _next);
+            if (plan.Duration is null && index >= requests.Length)
+            {
+                return;
+            }
+
+            var sent = Stopwatch.GetTimestamp();
+            if (sent >= _end)
+            {
+                return;
+            }
+
+            var status = await connection.ExchangeAsync(requests[index % requests.Length], ct);
+            var answered = Stopwatch.GetTimestamp();
+            if (status is < 200 or > 299)
+            {
+                Interlocked.Increment(ref _errors);
+                _firstError ??= $"{status} {Encoding.UTF8.GetString(connection.Body.Span[..Math.Min(300, connection.Body.Length)])}";
+            }
+            else if (sent >= _countFrom)
+            {
+                histogram.Record((answered - sent) * 1_000_000_000 / Stopwatch.Frequency);
+            }
+        }
+    }
+
+    private static long Ticks(TimeSpan span) => (long)(span.TotalSeconds * Stopwatch.Frequency);
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+
+namespace Memoir.Bench.Service;
+
+/// <summary>Holds the measurements against what the product promises, and says by how much a promise is missed.</summary>
+internal static class Aims
+{
+    public const string Header =
+        """
+        | aim | memories | tenants | figure | bound | verdict |
+        |---|---:|---:|---:|---:|---|
+        """;
+
+    public static IEnumerable<string> Rows(IReadOnlyList<Measurement> all)
+    {
+        var echo = all.First(row => row is { Operation: Operation.JsonEcho, Clients: 1 }).P50;
+        var commit = all.First(row => row is { Operation: Operation.BareCommit, Units: 1 }).P50;
+        var largest = all.Max(row => row.Memories ?? 0);
+        foreach (var row in all)
+        {
+            var atLargest = row.Memories == largest;
+            var line = row switch
+            {
+                { Operation: Operation.Store, Clients: 1 } =>
+                    AtMost(row, "store, 1 client, p50 ≤ 3 × (echo + bare commit), ms", row.P50, 3 * (echo + commit)),
+                { Operation: Operation.Store, Clients: 64 } =>
+                    AtLeast(row, "store, 64 clients, per second", row.UnitsPerSecond, 10_000),
+                { Operation: Operation.Batch, Clients: 4 } =>
+                    AtLeast(row, $"{row.Title}, messages per second", row.UnitsPerSecond, 40_000),
+                { Operation: Operation.Search, Clients: 1 } when atLargest =>
+                    AtMost(row, "search, 1 client, p95, ms", row.P95, 2),
+                { Operation: Operation.Search, Clients: 8 } when atLargest =>
+                    AtLeast(row, "search, 8 clients, per second", row.UnitsPerSecond, 2_000)
+                    + Environment.NewLine
+                    + AtMost(row, "resident after filling and searching, MB", (row.ResidentBytes ?? 0) / 1e6, 300),
+                { Operation: Operation.StartToAnswer } =>
+                    AtMost(row, "start → first answer of a search, slowest, ms", row.Result.Latency.Milliseconds(1), 600),
+                _ => null,
+            };
+            if (line is not null)
+            {
+                yield return line;
+            }
+        }
+    }
+
+    private static string AtMost(Measurement row, string aim, double figure, double bound) =>
+        Line(row, aim, figure, bound, figure <= bound, figure / bound);
+
+    private static string AtLeast(Measurement row, string aim, double figure, double bound) =>
+        Line(row, aim, figure, bound, figure >= bound, bound / figure);
+
+    private static string Line(Measurement row, string aim, double figure, double bound, bool met, double factor) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {aim} | {row.Memories:N0} | {row.Tenants} | {Short(figure)} | {Short(bound)} "
+            + $"| {(met ? $"met ({factor:N2} of the bound)" : $"**missed** by a factor of {factor:N2}")} |");
+
+    private static string Short(double value) => value.ToString(value < 100 ? "N3" : "N0", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Memoir.Bench.Corpus;
+
+namespace Memoir.Bench.Service;
+
+/// <summary>Measures a running server at several sizes and prints the table of docs/benchmarks.md.</summary>
+internal static class ServiceCommand
+{
+    public static async Task<int> RunAsync(string[] args, CancellationToken ct)
+    {
+        ServiceOptions options;
+        try
+        {
+            options = ServiceOptions.Parse(args);
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 64;
+        }
+
+        var started = Stopwatch.GetTimestamp();
+        var scratch = Directory.CreateTempSubdirectory("memoir-bench-");
+        var rows = new List<Measurement>();
+        try
+        {
+            var vocabulary = new Vocabulary();
+            await BaselineRun.RunAsync(options, new Conversations(vocabulary, seed: 1), scratch.FullName, rows, ct);
+            rows.ForEach(row => Console.Error.WriteLine(row.Progress()));
+            foreach (var tenants in options.Tenants)
+            {
+                foreach (var size in options.Sizes)
+                {
+                    var folder = scratch.CreateSubdirectory($"{size}-{tenants}").FullName;
+                    await new SizeRun(options, vocabulary, size, tenants, folder, rows).RunAsync(ct);
+                    Directory.Delete(folder, recursive: true);
+                }
+            }
+        }
+        finally
+        {
+            scratch.Delete(recursive: true);
+        }
+
+        var report = Report(options, rows, Stopwatch.GetElapsedTime(started));
+        Console.WriteLine(report);
+        if (options.OutputFile is { } file)
+        {
+            await File.WriteAllTextAsync(file, report, ct);
+        }
+
+        return rows.Sum(row => row.Result.Errors) == 0 ? 0 : 1;
+    }
+
+    private static string Report(ServiceOptions options, List<Measurement> rows, TimeSpan took)
+    {
+        var lines = new List<string>
+        {
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}; "
+                + $"{(options.Quick ? "quick run, not for comparison" : "full run")}, {took.TotalSeconds:N0} s."),
+            "",
+            Measurement.Header,
+        };
+        lines.AddRange(rows.Select(row => row.Row()));
+        if (!options.Quick)
+        {
+            lines.AddRange(["", Aims.Header, .. Aims.Rows(rows)]);
+        }
+
+        lines.AddRange(rows
+            .Where(row => row.Result.FirstError is not null)
+            .Select(row => $"\nFirst error of {row.Title}, {row.Clients} clients: `{row.Result.FirstError}`"));
+        return string.Join(Environment.NewLine, lines) + Environment.NewLine;
+    }
+}

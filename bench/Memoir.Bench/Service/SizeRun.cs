@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using Memoir.Bench.Corpus;
+using Memoir.Bench.Load;
+
+namespace Memoir.Bench.Service;
+
+/// <summary>Fills one server to a size and measures it there: batches on the way, then search, start and single stores.</summary>
+internal sealed class SizeRun(
+    ServiceOptions options, Vocabulary vocabulary, int memories, int tenants, string folder, List<Measurement> rows)
+{
+    private const string WarmupTenant = "bench-warmup";
+
+    // A tenant of its own number per seed: the text of every phase differs, its distribution does not.
+    private readonly Conversations _conversations = new(vocabulary, seed: (memories * 7) + tenants);
+
+    public async Task RunAsync(CancellationToken ct)
+    {
+        var target = await OpenAsync(ct);
+        try
+        {
+            if (target.Process is { } process)
+            {
+                AddStart(Operation.StartToReady, "start → ready, new folder", Once(Stopwatch.GetElapsedTime(process.StartedAt)), 0);
+            }
+
+            await WarmUpAsync(target, ct);
+            await FillAsync(target, ct);
+            await SearchAsync(target, clients: 1, ct);
+            await SearchAsync(target, clients: 8, ct);
+            target = await RestartAsync(target, ct);
+            await StoreAsync(target, clients: 1, count: 60_000, ct);
+            await StoreAsync(target, clients: 64, count: 100_000, ct);
+        }
+        finally
+        {
+            await target.DisposeAsync();
+        }
+    }
+
+    private Task<Target> OpenAsync(CancellationToken ct) => options.Endpoint is { } endpoint
+        ? Task.FromResult(Target.Running(endpoint, options.ApiKey))
+        : Target.StartServerAsync(options.ServerPath, folder, ct);
+
+    /// <summary>Lets the runtime compile the hot paths on a tenant that is erased again.</summary>
+    private async Task WarmUpAsync(Target target, CancellationToken ct)
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            await Expect2xxAsync(target, _conversations.Batches(target.Requests, 1_000, 20, _ => WarmupTenant), ct);
+            await Task.Delay(TimeSpan.FromMilliseconds(250), ct);
+        }
+
+        await Expect2xxAsync(target, [target.Requests.Delete($"/v1/tenants/{WarmupTenant}/data")], ct);
+    }
+
+    private async Task FillAsync(Target target, CancellationToken ct)
+    {
+        var perBatch = Math.Max(1, Math.Min(200, memories / tenants));
+        foreach (var clients in (int[])[1, 4])
+        {
+            // Two clients' worth of fill: one half alone, the other half by four at once.
+            var half = (memories / perBatch / 2) * perBatch;
+            var count = clients == 1 ? half : memories - half;
+            var first = clients == 1 ? 0 : half / perBatch;
+            var batches = _conversations.Batches(
+                target.Requests, count, perBatch, batch => Conversations.Tenant((first + batch) % tenants));
+            var result = await target.RunAsync(clients, batches, ct);
+            Add(target, Operation.Batch, $"store, batches of {perBatch}", clients, result, perBatch);
+        }
+    }
+
+    private async Task SearchAsync(Target target, int clients, CancellationToken ct)
+    {
+        var searches = _conversations.Searches(target.Requests, 5_000, tenants);
+        Add(target, Operation.Search, "search, warm", clients, await target.RunAsync(clients, searches, options, ct));
+    }
+
+    private async Task StoreAsync(Target target, int clients, int count, CancellationToken ct)
+    {
+        var stores = _conversations.Stores(target.Requests, count, tenants);
+        Add(target, Operation.Store, "store, single", clients, await target.RunAsync(clients, stores, options, ct));
+    }
+
+    /// <summary>Stops and starts the server on the filled folder and times the first search each time.</summary>
+    private async Task<Target> RestartAsync(Target target, CancellationToken ct)
+    {
+        if (target.Process is null)
+        {
+            return target;
+        }
+
+        var ready = new LatencyHistogram();
+        var answer = new LatencyHistogram();
+        var search = new LatencyHistogram();
+        for (var i = 0; i < options.Starts; i++)
+        {
+            await target.Process!.StopAsync(TimeSpan.FromSeconds(30), ct);
+            await target.DisposeAsync();
+            target = await OpenAsync(ct);
+            ready.Record((long)Stopwatch.GetElapsedTime(target.Process!.StartedAt).TotalNanoseconds);
+            var first = await target.RunAsync(1, _conversations.Searches(target.Requests, 1, tenants), ct);
+            answer.Record((long)Stopwatch.GetElapsedTime(target.Process!.StartedAt).TotalNanoseconds);
+            search.Add(first.Latency);
+        }
+
+        AddStart(Operation.StartToReady, "start → ready", ready, memories);
+        AddStart(Operation.FirstSearch, "search, first after start", search, memories);
+        AddStart(Operation.StartToAnswer, "start → first answer of a search", answer, memories, target);
+        return target;
+    }
+
+    private void Add(Target target, Operation operation, string title, int clients, LoadResult result, int units = 1)
+    {
+        rows.Add(new Measurement(operation, title, clients, result)
+        {
+            Memories = memories,
+            Tenants = tenants,
+            Units = units,
+            ResidentBytes = target.Process?.ResidentBytes,
+            DiskBytes = target.Process is null ? null : DiskBytes(),
+        });
+        Console.Error.WriteLine(rows[^1].Progress());
+    }
+
+    private void AddStart(Operation operation, string title, LatencyHistogram latency, int at, Target? target = null)
+    {
+        rows.Add(new Measurement(operation, title, 1, new LoadResult(latency, 1, 0, null))
+        {
+            Memories = at,
+            Tenants = tenants,
+            ResidentBytes = target?.Process?.ResidentBytes,
+        });
+        Console.Error.WriteLine(rows[^1].Progress());
+    }
+
+    private long DiskBytes() =>
+        new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+
+    private static LatencyHistogram Once(TimeSpan time)
+    {
+        var histogram = new LatencyHistogram();
+        histogram.Record((long)time.TotalNanoseconds);
+        return histogram;
+    }
+
+    private static async Task Expect2xxAsync(Target target, ReadOnlyMemory<byte>[] requests, CancellationToken ct)
+    {
+        var result = await target.RunAsync(1, requests, ct);
+        if (result.Errors > 0)
+        {
+            throw new InvalidOperationException($"The server refused the warm-up: {result.FirstError}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Memoir.Bench.Hosts;
+using Memoir.Bench.Load;
+
+namespace Memoir.Bench.Service;
+
+/// <summary>A server that answers: the child process of this run, or one that was running before.</summary>
+internal sealed class Target : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private Target(IPEndPoint endpoint, string? apiKey, ServerProcess? process)
+    {
+        Endpoint = endpoint;
+        Process = process;
+        Requests = new Requests(endpoint, apiKey);
+    }
+
+    public IPEndPoint Endpoint { get; }
+
+    public ServerProcess? Process { get; }
+
+    public Requests Requests { get; }
+
+    public static Target Running(IPEndPoint endpoint, string? apiKey) => new(endpoint, apiKey, null);
+
+    /// <summary>The product's server on a data folder, without limits and without a key, ready to answer.</summary>
+    public static async Task<Target> StartServerAsync(string serverPath, string folder, CancellationToken ct)
+    {
+        if (!File.Exists(serverPath))
+        {
+            throw new FileNotFoundException($"The server is not built: {serverPath}. Run dotnet build -c Release first.");
+        }
+
+        var port = ServerProcess.FreePort();
+        var process = ServerProcess.Start(ServerProcess.DotnetHost, [serverPath], port, new Dictionary<string, string>
+        {
+            ["MEMORY_DATA_DIRECTORY"] = folder,
+            ["MEMORY_HOST"] = "127.0.0.1",
+            ["MEMORY_PORT"] = $"{port}",
+            ["MEMORY_GLOBAL_RATE_LIMIT"] = "off",
+            ["MEMORY_TENANT_RATE_LIMIT"] = "off",
+            ["MEMORY_LOG_LEVEL"] = "WARNING",
+        });
+        return await ReadyAsync(process, "/v1/admin/readiness", ct);
+    }
+
+    public static async Task<Target> StartBaselineAsync(CancellationToken ct)
+    {
+        var port = ServerProcess.FreePort();
+        var self = Environment.ProcessPath!;
+        var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
+        string[] arguments = isHost
+            ? [typeof(Target).Assembly.Location, BaselineHost.Command, $"{port}"]
+            : [BaselineHost.Command, $"{port}"];
+        var process = ServerProcess.Start(self, arguments, port, new Dictionary<string, string>());
+        return await ReadyAsync(process, "/", ct);
+    }
+
+    public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, CancellationToken ct) =>
+        LoadRun.RunAsync(new LoadPlan(Endpoint, clients, requests), ct);
+
+    public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, ServiceOptions options, CancellationToken ct) =>
+        LoadRun.RunAsync(
+            new LoadPlan(Endpoint, clients, requests) { Warmup = options.Warmup, Duration = options.Duration }, ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Process is not null)
+        {
+            await Process.DisposeAsync();
+        }
+    }
+
+    private static async Task<Target> ReadyAsync(ServerProcess process, string path, CancellationToken ct)
+    {
+        var target = new Target(process.Endpoint, null, process);
+        var probe = target.Requests.Get(path);
+        while (!await AnswersAsync(process.Endpoint, probe, ct))
+        {
+            if (process.HasExited || Stopwatch.GetElapsedTime(process.StartedAt) > Patience)
+            {
+                var lines = process.LastLines;
+                await target.DisposeAsync();
+                throw new InvalidOperationException($"The server did not become ready. Its last lines:\n{lines}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(2), ct);
+        }
+
+        return target;
+    }
+
+    private static async Task<bool> AnswersAsync(IPEndPoint endpoint, ReadOnlyMemory<byte> probe, CancellationToken ct)
+    {
+        using var connection = new HttpConnection(endpoint);
+        try
+        {
+            await connection.ConnectAsync(ct);
+            return await connection.ExchangeAsync(probe, ct) == 200;
+        }
+        catch (Exception error) when (error is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+}
