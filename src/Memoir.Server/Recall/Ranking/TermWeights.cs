@@ -20,7 +20,7 @@ internal sealed class TermWeights
 
     public static TermWeights Of(RecallQuery query, in IndexView view, RankingOptions options)
     {
-        var weights = new TermWeights { IsLong = query.Terms.Count > (query.IsPersonal ? options.PersonalQueryTerms : options.LongQueryTerms), AsksTime = query.AsksTime };
+        var weights = new TermWeights { IsLong = options.IsLong(query.Terms.Count, query.IsPersonal), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
         for (var i = 0; i < words; i++)
