@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
-using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
@@ -15,34 +14,38 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
     {
         var started = Stopwatch.GetTimestamp();
         var index = await indexes.GetAsync(tenant, ct);
-        var (vector, reason) = question.Mode is RecallMode.Lexical ? (null, null) : await vectors.EmbedAsync(question.Query, ct);
-        var hits = await RankAsync(tenant, index, question, vector, ct);
+        var (hits, reason) = await RankAsync(tenant, index, question, ct);
         var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, hits), ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         return new RecallAnswer(items, reason);
     }
 
-    private async Task<IReadOnlyList<RecallHit>> RankAsync(
-        Tenant tenant, LoadedIndex index, RecallQuestion question, QueryVector? vector, CancellationToken ct)
+    private async Task<(IReadOnlyList<RecallHit> Hits, string? DegradedReason)> RankAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, CancellationToken ct)
     {
         var query = RecallQuery.Parse(question.Query);
         var request = RequestOf(question);
-
-        // Without a vector even a semantic search answers by words: a degraded answer is better than none.
-        if (vector is null || (question.Mode is RecallMode.Hybrid && vectors.SeeOnlyLetters))
+        if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && vectors.SeeOnlyLetters))
         {
             var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
-            if (vector is null || byWords.Count > 0)
+            if (question.Mode is RecallMode.Lexical || byWords.Count > 0)
             {
-                return byWords;
+                return (byWords, null);
             }
+        }
+
+        var (vector, reason) = await vectors.EmbedAsync(question.Query, ct);
+        if (vector is null)
+        {
+            // Even a semantic search then answers by words: a degraded answer is better than none.
+            return (RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical }), reason);
         }
 
         var table = await indexes.GetVectorsAsync(tenant, index, ct);
         var evidence = vectors.Evidence(
             table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request.Scope), Math.Max(100, question.TopK * 4), question.Mode);
         var mode = vectors.SeeOnlyLetters ? RecallMode.Semantic : question.Mode;
-        return RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence });
+        return (RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence }), null);
     }
 
     private RecallRequest RequestOf(RecallQuestion question) => new(ScopeOf(question, time.Now()), question.TopK)
