@@ -10,6 +10,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Hosting;
 
 namespace Memoir.Kit;
 

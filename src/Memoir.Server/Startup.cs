@@ -1,10 +1,11 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
-using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Microsoft.Extensions.Options;
+using Memoir.Kit.Data.Sqlite;
+using Memoir.Kit.Hosting;
 
 namespace Memoir.Server;
 

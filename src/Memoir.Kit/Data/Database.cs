@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Data.Sqlite;
 
 namespace Memoir.Kit.Data;
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Microsoft.Data.Sqlite;
+using Memoir.Kit.Data.Sqlite;
 
 namespace Memoir.Kit.Data;
 

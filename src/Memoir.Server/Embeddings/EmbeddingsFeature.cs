@@ -1,6 +1,7 @@
 using System.Net;
 using Memoir.Kit.Settings;
 using Microsoft.Extensions.Options;
+using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Embeddings;
 

@@ -5,6 +5,7 @@ using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Indexes;
 using Microsoft.Extensions.Options;
+using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Memories;
 

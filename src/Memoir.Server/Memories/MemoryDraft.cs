@@ -1,5 +1,5 @@
-using Memoir.Server.Embeddings;
 using Memoir.Server.Recall;
+using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Memories;
 

@@ -2,8 +2,8 @@ using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
-using Memoir.Server.Embeddings;
 using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Memories;
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
 using Memoir.Server.Wire;
+using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Messages;
 

@@ -1,6 +1,8 @@
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Microsoft.Extensions.Options;
+using Memoir.Kit.Hosting;
+using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
 

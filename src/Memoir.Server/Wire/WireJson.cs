@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
+using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
 

@@ -7,6 +7,7 @@ internal sealed class MemoryColumns
     public const byte Archived = 2;
     public const byte Asks = 4;
     public const byte TellsTime = 8;
+    public const byte Expires = 16;
 
     public const int BytesEach = (3 * 8) + (8 * 4) + 2;
 

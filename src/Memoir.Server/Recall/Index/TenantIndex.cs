@@ -116,6 +116,9 @@ internal sealed class TenantIndex
             _columns.Importance[ordinal] = importance;
             _columns.ImportanceOverride[ordinal] = importanceOverride ?? float.NaN;
             _columns.ExpiresAt[ordinal] = expiresAt is { } expiry ? Analyzer.Micros(expiry) : long.MaxValue;
+            var state = _columns.State[ordinal];
+            Volatile.Write(ref _columns.State[ordinal],
+                (byte)(expiresAt is null ? state & ~MemoryColumns.Expires : state | MemoryColumns.Expires));
             return true;
         }
     }
@@ -225,7 +228,7 @@ internal sealed class TenantIndex
         columns.Type[ordinal] = memory.Type is null ? -1 : _types.GetOrAdd(memory.Type).Number;
         columns.Role[ordinal] = memory.Role;
         columns.State[ordinal] = (byte)((memory.Archived ? MemoryColumns.Archived : 0) | (memory.Asks ? MemoryColumns.Asks : 0)
-            | (memory.TellsTime ? MemoryColumns.TellsTime : 0));
+            | (memory.TellsTime ? MemoryColumns.TellsTime : 0) | (memory.ExpiresAtMicros != long.MaxValue ? MemoryColumns.Expires : 0));
         columns.Importance[ordinal] = memory.Importance;
         columns.ImportanceOverride[ordinal] = memory.ImportanceOverride;
         columns.FirstUnit[ordinal] = _units;

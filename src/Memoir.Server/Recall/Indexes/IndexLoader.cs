@@ -1,7 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
-using Memoir.Server.Embeddings;
 using Memoir.Server.Memories;
+using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Recall.Indexes;
 

@@ -37,7 +37,31 @@ internal sealed class ConversationSums
         return Count++;
     }
 
-    public Span<float> Matches(int place) => _matches.AsSpan(place * _terms, _terms);
+    /// <summary>Adds the counts of one memory to those of its conversation.</summary>
+    public void Add(int place, ReadOnlySpan<float> counts)
+    {
+        var matches = _matches.AsSpan(place * _terms, _terms);
+        for (var i = 0; i < matches.Length; i++)
+        {
+            matches[i] += counts[i];
+        }
+    }
+
+    /// <summary>Computes how much of the question each conversation covers.</summary>
+    public void Cover(ScoredTerm[] terms, float k)
+    {
+        for (var place = 0; place < Count; place++)
+        {
+            var matches = _matches.AsSpan(place * _terms, _terms);
+            var sum = 0f;
+            for (var i = 0; i < matches.Length; i++)
+            {
+                sum += terms[i].Field == TermField.Text ? terms[i].Weight * matches[i] / (matches[i] + k) : 0;
+            }
+
+            Coverage[place] = sum;
+        }
+    }
 
     private static float[] Grow(float[] array, int size)
     {

@@ -18,11 +18,6 @@ internal sealed record RankingOptions
     /// <summary>Weight of the second field: the turn read together with its neighbours.</summary>
     public float WindowWeight { get; init; } = 0.55f;
 
-    /// <summary>How much of a neighbour's words at distance one and two count in the window.</summary>
-    public float WindowNear { get; init; } = 1f;
-
-    public float WindowFar { get; init; } = 1f;
-
     /// <summary>Share of the previous and of the next turn's score that a turn gets.</summary>
     public float NeighbourWeight { get; init; } = 0.3f;
 
@@ -72,8 +67,11 @@ internal sealed record RankingOptions
 
     public float RecencyDays { get; init; } = 10f;
 
-    /// <summary>How many memories are looked at closely, at least.</summary>
-    public int Candidates { get; init; } = 256;
+    /// <summary>How many of the best passages are compared with their neighbours, at least.</summary>
+    public int Candidates { get; init; } = 192;
+
+    /// <summary>How many memories are ranked with everything that is known of them, at least.</summary>
+    public int Finalists { get; init; } = 64;
 
     /// <summary>Distinct query words that count; the rarest are kept.</summary>
     public int MaxQueryTerms { get; init; } = 64;

@@ -18,6 +18,7 @@ internal sealed class ScopeFilter
     private readonly long _since = long.MinValue;
     private readonly long _until = long.MaxValue;
     private readonly long _now;
+    private readonly bool _isNarrow;
     private readonly byte _refused;
     private readonly uint[]? _filtered;
 
@@ -52,6 +53,8 @@ internal sealed class ScopeFilter
             _filtered = matching;
             Narrow(matching);
         }
+
+        _isNarrow = scope.Since is not null || scope.Until is not null || _user != Anyone || _conversation != Anyone || _filtered is not null;
     }
 
     /// <summary>Ordinals outside of which nothing is allowed; null when the scope names no list.</summary>
@@ -60,12 +63,8 @@ internal sealed class ScopeFilter
     public bool Allows(int ordinal) =>
         (uint)ordinal < (uint)_memories
         && (_columns.State[ordinal] & _refused) == 0
-        && (_user == Anyone || _columns.User[ordinal] == _user || (_shared && _columns.User[ordinal] == -1))
-        && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
-        && _columns.OccurredAt[ordinal] >= _since
-        && _columns.OccurredAt[ordinal] < _until
-        && _columns.ExpiresAt[ordinal] > _now
-        && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
+        && (!_isNarrow || IsWithin(ordinal))
+        && ((_columns.State[ordinal] & MemoryColumns.Expires) == 0 || _columns.ExpiresAt[ordinal] > _now);
 
     /// <summary>One bit per ordinal: what a vector search may return.</summary>
     public ulong[] ToBitset()
@@ -88,6 +87,13 @@ internal sealed class ScopeFilter
 
         return bits;
     }
+
+    private bool IsWithin(int ordinal) =>
+        _columns.OccurredAt[ordinal] >= _since
+        && _columns.OccurredAt[ordinal] < _until
+        && (_user == Anyone || _columns.User[ordinal] == _user || (_shared && _columns.User[ordinal] == -1))
+        && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
+        && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
 
     private void Mark(ulong[] bits, int ordinal)
     {

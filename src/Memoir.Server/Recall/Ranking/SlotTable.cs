@@ -1,10 +1,12 @@
 namespace Memoir.Server.Recall.Ranking;
 
-/// <summary>The memories one search looks at closely: candidates first, then neighbours that only lend context.</summary>
+/// <summary>The memories one search looks at closely. Only some also have their query words counted, which is the costly part.</summary>
 internal sealed class SlotTable
 {
     private float[] _counts = [];
+    private int[] _countsAt = [];
     private int _terms;
+    private int _counted;
 
     public int Count { get; private set; }
 
@@ -22,9 +24,10 @@ internal sealed class SlotTable
     {
         _terms = terms;
         Count = 0;
+        _counted = 0;
     }
 
-    public int Add(int ordinal)
+    public int Add(int ordinal, float own)
     {
         if (Count == Ordinal.Length)
         {
@@ -33,22 +36,35 @@ internal sealed class SlotTable
             Own = Grow(Own, size);
             Length = Grow(Length, size);
             Smoothed = Grow(Smoothed, size);
-        }
-
-        if ((Count + 1) * _terms > _counts.Length)
-        {
-            _counts = Grow(_counts, Math.Max(4096, (Count + 1) * _terms * 2));
+            _countsAt = Grow(_countsAt, size);
         }
 
         Ordinal[Count] = ordinal;
-        Own[Count] = 0;
+        Own[Count] = own;
+        Smoothed[Count] = own;
         Length[Count] = 0;
-        Counts(Count).Clear();
+        _countsAt[Count] = -1;
         return Count++;
     }
 
-    /// <summary>How often each of the query's terms occurs in the memory of a slot.</summary>
-    public Span<float> Counts(int slot) => _counts.AsSpan(slot * _terms, _terms);
+    public bool IsCounted(int slot) => _countsAt[slot] >= 0;
+
+    /// <summary>Zeroed room for a slot's counts.</summary>
+    public Span<float> StartCounts(int slot)
+    {
+        if ((_counted + 1) * _terms > _counts.Length)
+        {
+            _counts = Grow(_counts, Math.Max(4096, (_counted + 1) * _terms * 2));
+        }
+
+        _countsAt[slot] = _counted++ * _terms;
+        var counts = _counts.AsSpan(_countsAt[slot], _terms);
+        counts.Clear();
+        return counts;
+    }
+
+    /// <summary>How often each of the query's terms occurs in a counted memory.</summary>
+    public ReadOnlySpan<float> Counts(int slot) => _counts.AsSpan(_countsAt[slot], _terms);
 
     private static T[] Grow<T>(T[] array, int size)
     {

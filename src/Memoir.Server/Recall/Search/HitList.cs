@@ -15,7 +15,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         var full = Math.Max(lexical.FullScore, 1e-6f);
         var recency = lexical.Weights.IsLong ? request.Options.RecencyWeight : 0f;
         var newest = recency > 0 ? Newest() : 0;
-        for (var slot = 0; slot < lexical.Candidates; slot++)
+        foreach (var slot in lexical.Finalists)
         {
             var ordinal = slots.Ordinal[slot];
             if (!IsSelected(ordinal))
@@ -128,7 +128,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
     private long Newest()
     {
         var newest = long.MinValue;
-        for (var slot = 0; slot < lexical.Candidates; slot++)
+        foreach (var slot in lexical.Finalists)
         {
             newest = Math.Max(newest, view.Columns.OccurredAt[slots.Ordinal[slot]]);
         }

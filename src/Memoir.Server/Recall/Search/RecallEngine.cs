@@ -22,9 +22,8 @@ internal static class RecallEngine
         var lexical = new LexicalSearch(view, scope, weights, options, scratch);
         try
         {
-            var candidates = Math.Max(options.Candidates, request.Limit * 4);
             var nearest = request.Mode == RecallMode.Lexical ? null : request.Semantic?.Nearest;
-            lexical.Run(candidates, nearest);
+            lexical.Run(request.Limit, nearest);
             var hits = new HitList(view, query, request, lexical, scratch.Slots);
             return hits.Best(index);
         }

@@ -52,7 +52,7 @@ public sealed class EmbeddingOptionsTests
         var builder = WebApplication.CreateSlimBuilder();
         foreach (var (name, value) in settings)
         {
-            builder.Configuration["Embedding:" + name] = value;
+            builder.Configuration["Memory:Embedding" + name] = value;
         }
 
         builder.AddEmbeddings();

@@ -336,7 +336,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
 
         foreach (var (name, value) in defaults)
         {
-            builder.Configuration["Embedding:" + name] = value;
+            builder.Configuration["Memory:Embedding" + name] = value;
         }
 
         _app = builder.Build();

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 
-namespace Memoir.Kit.Http;
+namespace Memoir.Kit.Http.Json;
 
 /// <summary>
 /// Reads bodies as the contract says: nothing unknown, nothing twice, nothing missing, nothing that a database could not

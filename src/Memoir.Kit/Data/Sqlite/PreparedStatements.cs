@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>
 /// The statements of one SQLite connection, compiled once and kept. Binding an object's properties straight to the

@@ -5,7 +5,7 @@ using SQLitePCL;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>
 /// Owns the one writing connection. A dedicated thread runs the waiting closures one after another inside one transaction,

@@ -4,7 +4,7 @@ using Memoir.Kit.Jobs;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
 
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Stored;
 
 /// <summary>Vectors of memories: computed before the write when the embedder is local, else asked for by a job that commits with it.</summary>
 internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs)

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Telemetry;
 
-namespace Memoir.Kit.Http;
+namespace Memoir.Kit.Hosting;
 
 /// <summary>
 /// On SIGTERM readiness fails first, while requests are still taken for a moment: a load balancer needs a probe or two to

@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>
 /// Opens the database file of this process: takes the lock, refuses what is damaged or not ours before anything is

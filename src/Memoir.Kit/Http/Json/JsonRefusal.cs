@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
-namespace Memoir.Kit.Http;
+namespace Memoir.Kit.Http.Json;
 
 /// <summary>Turns the parser's complaint into words for the caller, with the wire path of the member to blame.</summary>
 internal static partial class JsonRefusal

@@ -2,7 +2,7 @@ using System.Linq.Expressions;
 using System.Reflection;
 using SQLitePCL;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>Compiles, once per statement and argument type, the code that binds an object's properties to a statement's parameters.</summary>
 internal static class ParameterBinding

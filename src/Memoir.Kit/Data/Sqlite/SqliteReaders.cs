@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>A bounded pool of reading connections. Under write-ahead logging they never wait for the writer.</summary>
 internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : IDisposable

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
-namespace Memoir.Kit.Http;
+namespace Memoir.Kit.Hosting;
 
 /// <summary>Where the server listens and what a request may cost.</summary>
 public sealed class HttpOptions

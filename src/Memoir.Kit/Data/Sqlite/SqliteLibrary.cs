@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using SQLitePCL;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>Chooses the native SQLite: the system's (newer, patched by the distribution), else the bundled one.</summary>
 public static class SqliteLibrary

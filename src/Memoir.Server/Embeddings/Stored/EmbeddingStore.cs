@@ -1,6 +1,6 @@
 using Memoir.Kit.Data;
 
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Stored;
 
 /// <summary>All SQL about stored vectors. A vector belongs to a generation; different generations are never compared.</summary>
 internal static class EmbeddingStore

@@ -1,0 +1,139 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Memoir.Kit.Data;
+using Memoir.Kit.Jobs;
+
+namespace Memoir.Tests.Testing;
+
+/// <summary>
+/// The real server in memory: its own Program, real routes, real SQL, a throw-away database. Only the clock is false, and
+/// jobs and merges run when the test says so.
+/// </summary>
+internal sealed class TestApp : WebApplicationFactory<Program>
+{
+    public const string OperatorKey = "operator-key-for-tests-0123456789";
+
+    private readonly Dictionary<string, string?> _settings;
+    private readonly bool _keepFolder;
+
+    private TestApp(string folder, Dictionary<string, string?> settings, bool keepFolder)
+    {
+        Folder = folder;
+        _settings = settings;
+        _keepFolder = keepFolder;
+    }
+
+    public ManualTime Time { get; } = new();
+
+    public string Folder { get; }
+
+    /// <summary>What callers seem to come from; null stands for no address at all.</summary>
+    public IPAddress? CallerAddress { get; set; } = IPAddress.Loopback;
+
+    /// <summary>A server with one operator key, on a database of its own.</summary>
+    public static Task<TestApp> StartAsync(TestEngine engine, params (string Key, string? Value)[] settings) =>
+        StartAsync(engine, Directory.CreateTempSubdirectory("memoir").FullName, keepFolder: false, settings);
+
+    /// <summary>The same on a given folder, which stays: for restarts.</summary>
+    public static Task<TestApp> StartInAsync(string folder, params (string Key, string? Value)[] settings) =>
+        StartAsync(TestEngine.Sqlite, folder, keepFolder: true, settings);
+
+    /// <summary>A caller with the operator key, acting in a tenant.</summary>
+    public HttpClient As(string tenant)
+    {
+        var client = WithKey(OperatorKey);
+        client.DefaultRequestHeaders.Add("X-Tenant-ID", tenant);
+        return client;
+    }
+
+    public HttpClient WithKey(string key)
+    {
+        var client = CreateClient();
+        client.DefaultRequestHeaders.Add("x-api-key", key);
+        return client;
+    }
+
+    public async Task RunJobsAsync()
+    {
+        while (await Services.GetRequiredService<JobWorker>().RunBatchAsync(CancellationToken.None) > 0)
+        {
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (!_keepFolder)
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseSetting("Memory:DataDirectory", Folder);
+        foreach (var (key, value) in _settings)
+        {
+            builder.UseSetting($"Memory:{key}", value);
+        }
+
+        builder.ConfigureLogging(logging => logging.ClearProviders());
+        builder.ConfigureTestServices(services =>
+        {
+            services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
+            services.RemoveAll<IHostedService>(); // No background work: tests run it themselves.
+            services.AddSingleton<IStartupFilter>(new CallerAddressFilter(this));
+        });
+    }
+
+    private static async Task<TestApp> StartAsync(
+        TestEngine engine, string folder, bool keepFolder, (string Key, string? Value)[] settings)
+    {
+        Assert.Equal(TestEngine.Sqlite, engine);
+        var values = new Dictionary<string, string?> { ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0" };
+        foreach (var (key, value) in settings)
+        {
+            values[key] = value;
+        }
+
+        var app = new TestApp(folder, values, keepFolder);
+        app.StartServer();
+        _ = app.Services.GetRequiredService<Database>();
+        await Task.CompletedTask;
+        return app;
+    }
+
+    /// <summary>The test server has no network, so the address of the caller is set here.</summary>
+    private sealed class CallerAddressFilter(TestApp app) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => builder =>
+        {
+            builder.Use((HttpContext http, RequestDelegate rest) =>
+            {
+                http.Connection.RemoteIpAddress = app.CallerAddress;
+                return rest(http);
+            });
+            next(builder);
+        };
+    }
+}
+
+/// <summary>The engines that every behaviour is tested on.</summary>
+public enum TestEngine
+{
+    Sqlite,
+}
+
+/// <summary>Theory data: one case per engine.</summary>
+public static class TestEngines
+{
+    public static TheoryData<TestEngine> All => [TestEngine.Sqlite];
+}
