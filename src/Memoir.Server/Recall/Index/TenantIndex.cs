@@ -259,6 +259,9 @@ internal sealed class TenantIndex
     private void AppendUnits(int ordinal, in MemoryEntry memory)
     {
         var numbers = memory.Numbers;
+        var counts = memory.Counts;
+        var postings = _postings;
+        var grown = 0L;
         var from = 0;
         for (var passage = 0; passage < memory.PassageEnds.Length; passage++)
         {
@@ -267,11 +270,9 @@ internal sealed class TenantIndex
             var entries = _forward.Append(to - from, out var start);
             for (var i = from; i < to; i++)
             {
-                var list = _postings[numbers[i]];
-                var before = list.Capacity;
-                entries[i - from] = ((uint)numbers[i] << PostingList.CountBits) | memory.Counts[i];
-                list.Add(((uint)unit << PostingList.CountBits) | memory.Counts[i]);
-                _postingCapacity += list.Capacity - before;
+                uint count = counts[i];
+                entries[i - from] = ((uint)numbers[i] << PostingList.CountBits) | count;
+                grown += postings[numbers[i]].Add(((uint)unit << PostingList.CountBits) | count);
             }
 
             _unitColumns.Memory[unit] = ordinal;
@@ -283,6 +284,7 @@ internal sealed class TenantIndex
         }
 
         _liveUnits += memory.PassageEnds.Length;
+        _postingCapacity += grown;
     }
 
     private void Bury(int ordinal)

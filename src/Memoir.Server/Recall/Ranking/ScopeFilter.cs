@@ -126,7 +126,7 @@ internal sealed class ScopeFilter
             return null;
         }
 
-        var numbers = terms.Distinct().Select(view.Terms.Find).ToArray();
+        var numbers = terms.Distinct().Select(term => view.Find(term)).ToArray();
         if (numbers.Contains(-1))
         {
             return [];

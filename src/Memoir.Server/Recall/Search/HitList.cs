@@ -6,6 +6,7 @@ namespace Memoir.Server.Recall.Search;
 /// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
 internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, LexicalSearch lexical, SlotTable slots)
 {
+    private const float Knee = 0.8f;
     private readonly List<Ranked> _best = new(request.Limit + 1);
     private readonly long _now = Analyzer.Micros(request.Scope.Now);
     private readonly int _type = request.Type is { } type ? view.Types.Find(type)?.Number ?? -2 : -1;
@@ -31,7 +32,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
                 relevance *= (1f + (recency / (1f + (days / request.Options.RecencyDays)))) / (1f + recency);
             }
 
-            parts = parts with { Similarity = Math.Clamp(relevance / full, 0f, 1f) };
+            parts = parts with { Similarity = Normalise(relevance / full) };
             Offer(ordinal, slot, parts, request.Semantic is null ? float.NaN : request.Semantic.CosineOf(ordinal));
         }
 
@@ -47,6 +48,9 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
         return hits;
     }
+
+    /// <summary>The share of a full match, bent toward 1 near the top, so that two matches beyond "full" still keep their order.</summary>
+    public static float Normalise(float share) => share <= Knee ? Math.Max(0f, share) : 1f - ((1f - Knee) * MathF.Exp((Knee - share) / (1f - Knee)));
 
     /// <summary>The weighted mean of both evidences; a memory without a vector is judged by its words alone.</summary>
     public static float Fuse(float lexical, float cosine, SemanticEvidence? evidence, RecallMode mode)

@@ -17,7 +17,7 @@ internal static class RecallEngine
 
         var scope = new ScopeFilter(view, request.Scope);
         var scratch = SearchScratch.Rent(view);
-        var options = request.Options;
+        var options = request.Options.IsLong(query.Terms.Count, query.IsPersonal) ? request.Options.ForLong() : request.Options;
         var weights = request.Mode == RecallMode.Semantic ? new TermWeights() : TermWeights.Of(query, view, options);
         var lexical = new LexicalSearch(view, scope, weights, options, scratch);
         try
