@@ -171,6 +171,7 @@ internal sealed class SqliteWriter : IDisposable
     {
 #if FAULT_ACK_BEFORE_COMMIT
         Answer(group);
+        Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
         Control("COMMIT");
 #else
         Control("COMMIT");
