@@ -54,7 +54,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
             }
         }
 
-        var allowed = RecallEngine.AllowedOrdinals(index.Lexical, request.Scope);
+        var allowed = RecallEngine.AllowedOrdinals(index.Lexical, request);
         var best = new VectorHit[Math.Max(100, question.TopK * 4)];
         var count = index.Vectors.Nearest(vector, allowed, best);
         return RecallEngine.Search(index.Lexical, query, request with { Semantic = vectors.Evidence(index, vector, best.AsSpan(0, count)) });
