@@ -18,7 +18,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
         var (vector, reason) = question.Mode is RecallMode.Lexical ? (null, null) : await vectors.EmbedAsync(question.Query, ct);
         var now = time.Now();
         var hits = Rank(index, question, vector, now);
-        var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, hits), ct);
+        var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, hits, now), ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         return new RecallAnswer(items, reason);
     }
@@ -54,18 +54,18 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
             }
         }
 
-        var allowed = RecallEngine.AllowedOrdinals(index.Lexical, request.Scope);
+        var allowed = RecallEngine.AllowedOrdinals(index.Lexical, request);
         var best = new VectorHit[Math.Max(100, question.TopK * 4)];
         var count = index.Vectors.Nearest(vector, allowed, best);
         return RecallEngine.Search(index.Lexical, query, request with { Semantic = vectors.Evidence(index, vector, best.AsSpan(0, count)) });
     }
 
     private static async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
-        Session session, LoadedIndex index, RecallQuestion question, IReadOnlyList<RecallHit> hits)
+        Session session, LoadedIndex index, RecallQuestion question, IReadOnlyList<RecallHit> hits, DateTimeOffset now)
     {
         var around = question.Neighbours == 0
             ? []
-            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours)).ToArray();
+            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, ScopeOf(question, now))).ToArray();
         var wanted = hits.Select(h => h.Sequence)
             .Concat(around.SelectMany(n => n))
             .Concat(question.Explain ? hits.SelectMany(h => h.LiftedBy) : [])
@@ -88,12 +88,12 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
         return items;
     }
 
-    /// <summary>By the score as the wire shows it, ties newer first, then by id.</summary>
+    /// <summary>By the score as the wire shows it, ties newer first: later said, else later written. The same order as that of the cut.</summary>
     private static int ByScore(RecalledMemory a, RecalledMemory b)
     {
         var byScore = Math.Round(b.Hit.Score, 4).CompareTo(Math.Round(a.Hit.Score, 4));
         var byTime = byScore != 0 ? byScore : b.Memory.OccurredAt.CompareTo(a.Memory.OccurredAt);
-        return byTime != 0 ? byTime : a.Memory.Id.CompareTo(b.Memory.Id);
+        return byTime != 0 ? byTime : b.Memory.Sequence.CompareTo(a.Memory.Sequence);
     }
 
     private static RecallScope ScopeOf(RecallQuestion question, DateTimeOffset now) => new(now)

@@ -13,6 +13,9 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
 
     public TermWeights Weights => weights;
 
+    /// <summary>Null when every memory of the scope may be a hit.</summary>
+    public Func<int, bool>? MayBeHit { get; init; }
+
     /// <summary>The slots worth ranking; the others only lend context.</summary>
     public IReadOnlyList<int> Finalists => _finalists;
 
@@ -32,9 +35,12 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
 
         _scan = new PostingScan(view, scope, _terms, scratch);
         _scan.Run(Math.Max(options.Candidates, limit * 4));
-        foreach (var unit in scratch.Heap.Units)
+        AddCandidates();
+        if (MayBeHit is { } mayBeHit)
         {
-            SlotFor(view.UnitColumns.Memory[unit]);
+            // The best of all lend their neighbours context; the best of those that may be hits must not be crowded out by them.
+            _scan.RunAgain(Math.Max(options.Candidates, limit * 4), mayBeHit);
+            AddCandidates();
         }
 
         AddNeighbours();
@@ -110,6 +116,14 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         return isAnswer ? best * options.AssistantWeight : best;
     }
 
+    private void AddCandidates()
+    {
+        foreach (var unit in scratch.Heap.Units)
+        {
+            SlotFor(view.UnitColumns.Memory[unit]);
+        }
+    }
+
     /// <summary>The turn before and after each candidate becomes one too.</summary>
     private void AddNeighbours()
     {
@@ -165,7 +179,7 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         {
             var ordinal = _slots.Ordinal[slot];
             var score = _slots.Smoothed[slot] + (options.ConversationWeight * scratch.Conversations.Best[Conversation(ordinal)]);
-            if (score > heap.Threshold)
+            if (score > heap.Threshold && MayBeHit?.Invoke(ordinal) != false)
             {
                 heap.Offer(score, slot);
             }

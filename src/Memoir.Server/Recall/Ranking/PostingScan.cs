@@ -39,6 +39,46 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
         }
     }
 
+    /// <summary>After <see cref="Run"/>: leaves the best of those that may be hits in the scratch heap.</summary>
+    public void RunAgain(int candidates, Func<int, bool> mayBeHit)
+    {
+        scratch.Heap.Reset(candidates);
+        var postings = Postings();
+        if (scope.Listed is { } listed && IsCheaper(listed, postings))
+        {
+            foreach (var ordinal in listed.Span)
+            {
+                for (var unit = view.Columns.FirstUnit[ordinal]; scope.Allows((int)ordinal) && unit < view.EndOfUnits((int)ordinal); unit++)
+                {
+                    OfferAgain(unit, mayBeHit);
+                }
+            }
+        }
+        else if (IsSparse(postings))
+        {
+            foreach (var term in terms)
+            {
+                foreach (var posting in view.PostingsOf(term.Number))
+                {
+                    // The first pass made each score negative; a positive one was met in this pass already.
+                    var unit = (int)(posting >> PostingList.CountBits);
+                    if (scratch.Scores[unit] < 0)
+                    {
+                        scratch.Scores[unit] = -scratch.Scores[unit];
+                        OfferAgain(unit, mayBeHit);
+                    }
+                }
+            }
+        }
+        else
+        {
+            for (var unit = 0; unit < view.Units; unit++)
+            {
+                OfferAgain(unit, mayBeHit);
+            }
+        }
+    }
+
     public void Clear()
     {
         var postings = Postings();
@@ -165,6 +205,14 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
         for (var unit = vectors.Length * Vector256<float>.Count; unit < scores.Length; unit++)
         {
             Offer(scores[unit], unit);
+        }
+    }
+
+    private void OfferAgain(int unit, Func<int, bool> mayBeHit)
+    {
+        if (scratch.Scores[unit] > scratch.Heap.Threshold && mayBeHit(view.UnitColumns.Memory[unit]))
+        {
+            Offer(scratch.Scores[unit], unit);
         }
     }
 

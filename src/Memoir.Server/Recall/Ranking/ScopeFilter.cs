@@ -67,21 +67,21 @@ internal sealed class ScopeFilter
         && ((_columns.State[ordinal] & MemoryColumns.Expires) == 0 || _columns.ExpiresAt[ordinal] > _now);
 
     /// <summary>One bit per ordinal: what a vector search may return.</summary>
-    public ulong[] ToBitset()
+    public ulong[] ToBitset(Func<int, bool>? mayBeHit)
     {
         var bits = new ulong[(_memories + 63) / 64];
         if (Listed is { } listed)
         {
             foreach (var ordinal in listed.Span)
             {
-                Mark(bits, (int)ordinal);
+                Mark(bits, (int)ordinal, mayBeHit);
             }
         }
         else
         {
             for (var ordinal = 0; ordinal < _memories; ordinal++)
             {
-                Mark(bits, ordinal);
+                Mark(bits, ordinal, mayBeHit);
             }
         }
 
@@ -95,9 +95,9 @@ internal sealed class ScopeFilter
         && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
         && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
 
-    private void Mark(ulong[] bits, int ordinal)
+    private void Mark(ulong[] bits, int ordinal, Func<int, bool>? mayBeHit)
     {
-        if (Allows(ordinal))
+        if (Allows(ordinal) && mayBeHit?.Invoke(ordinal) != false)
         {
             bits[ordinal >> 6] |= 1UL << (ordinal & 63);
         }

@@ -4,11 +4,10 @@ using Memoir.Server.Recall.Ranking;
 namespace Memoir.Server.Recall.Search;
 
 /// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
-internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, LexicalSearch lexical, SlotTable slots)
+internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, HitChoice choice, LexicalSearch lexical, SlotTable slots)
 {
     private readonly List<Ranked> _best = new(request.Limit + 1);
-    private readonly long _now = Analyzer.Micros(request.Scope.Now);
-    private readonly int _type = request.Type is { } type ? view.Types.Find(type)?.Number ?? -2 : -1;
+    private readonly Func<int, bool>? _isChosen = choice.Predicate;
 
     public List<RecallHit> Best(TenantIndex index)
     {
@@ -18,7 +17,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         foreach (var slot in lexical.Finalists)
         {
             var ordinal = slots.Ordinal[slot];
-            if (!IsSelected(ordinal))
+            if (_isChosen?.Invoke(ordinal) == false)
             {
                 continue;
             }
@@ -73,12 +72,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
             return;
         }
 
-        var importance = ImportanceOf(ordinal);
-        if (request.ImportanceMin is { } minimum && importance < minimum)
-        {
-            return;
-        }
-
+        var importance = choice.ImportanceOf(ordinal);
         var score = (request.SimilarityWeight * similarity) + (request.ImportanceWeight * importance);
         var ranked = new Ranked(ordinal, slot, score, similarity, importance, parts, cosine);
         if (_best.Count == request.Limit && !IsBetter(ranked, _best[^1]))
@@ -99,30 +93,16 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         }
     }
 
+    /// <summary>By the score as callers see it, then newer first: what makes the cut is what would have come first.</summary>
     private bool IsBetter(in Ranked a, in Ranked b)
     {
-        if (a.Score != b.Score)
+        if (a.ShownScore != b.ShownScore)
         {
-            return a.Score > b.Score;
+            return a.ShownScore > b.ShownScore;
         }
 
         var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
         return newer != 0 ? newer > 0 : view.Columns.Sequence[a.Ordinal] > view.Columns.Sequence[b.Ordinal];
-    }
-
-    private bool IsSelected(int ordinal) =>
-        (request.Role is not { } role || view.Columns.Role[ordinal] == role) && (_type == -1 || view.Columns.Type[ordinal] == _type);
-
-    private float ImportanceOf(int ordinal)
-    {
-        var type = view.Columns.Type[ordinal];
-        var parts = new MemoryParts(
-            view.Columns.Importance[ordinal],
-            float.IsNaN(view.Columns.ImportanceOverride[ordinal]) ? null : view.Columns.ImportanceOverride[ordinal],
-            view.Columns.OccurredAt[ordinal],
-            view.Columns.Role[ordinal],
-            type < 0 ? null : view.Types[type].Name);
-        return request.ImportanceOf?.Invoke(parts, _now) ?? parts.ImportanceOverride ?? parts.Importance;
     }
 
     private long Newest()
@@ -176,5 +156,8 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
     /// <summary>A candidate on its way to becoming a hit.</summary>
     private readonly record struct Ranked(
-        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine);
+        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine)
+    {
+        public double ShownScore { get; } = Math.Round((double)Score, 4);
+    }
 }

@@ -92,7 +92,7 @@ public sealed class ScopeTests
         var index = RecallFixture.IndexOf(
             Enumerable.Range(0, 130).Select(i => RecallFixture.Memory(i, "apple") with { UserId = i % 3 == 0 ? "u" : "v" }));
 
-        var bits = RecallEngine.AllowedOrdinals(index, Everything with { UserId = "u" });
+        var bits = RecallEngine.AllowedOrdinals(index, new RecallRequest(Everything with { UserId = "u" }, 10));
 
         Assert.All(Enumerable.Range(0, 130), i => Assert.Equal(i % 3 == 0, (bits[i >> 6] >> (i & 63) & 1) == 1));
     }
