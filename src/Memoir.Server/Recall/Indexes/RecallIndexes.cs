@@ -72,6 +72,9 @@ internal sealed class RecallIndexes
         return entry.Ready is { } ready ? Task.FromResult(ready) : LoadAsync(tenant, entry, ct);
     }
 
+    /// <summary>The index if it is in memory.</summary>
+    public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
+
     /// <summary>The index's vectors, read or computed when they are asked for the first time.</summary>
     public async Task<VectorTable> GetVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
     {
