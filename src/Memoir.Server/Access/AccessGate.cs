@@ -14,9 +14,9 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
         }
 
         var policy = endpoint.Metadata.GetMetadata<AccessPolicy>();
-        if (policy is null && endpoint.DisplayName?.Contains("405", StringComparison.Ordinal) == true)
+        if (policy is null && endpoint is not RouteEndpoint)
         {
-            await next(http); // The framework's own answer for a known path with another method.
+            await next(http); // No route but the framework's own refusal: another method (405) or media type (415).
             return;
         }
 

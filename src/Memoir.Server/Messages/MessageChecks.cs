@@ -67,6 +67,11 @@ internal static class MessageChecks
             throw ProblemException.Body("importance_override", "must be a number or null");
         }
 
+        if (given is { } number && !double.IsFinite(number))
+        {
+            throw ProblemException.Body("importance_override", "must be a number in range");
+        }
+
         checks.Range("importance_override", given, 0, 1).ThrowIfAny();
         return memory => memory with
         {
