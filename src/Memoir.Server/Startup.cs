@@ -25,12 +25,15 @@ internal static partial class Startup
 
         try
         {
-            var builder = WebApplication.CreateSlimBuilder(args is ["serve", ..] ? args[1..] : args);
+            // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
+            var builder = WebApplication.CreateSlimBuilder([.. args is ["serve", ..] ? args[1..] : args, "--hostBuilder:reloadConfigOnChange=false"]);
             add(builder);
             await using var app = builder.Build();
             use(app);
             await PrepareAsync(app);
-            await app.RunAsync();
+            await app.StartAsync();
+            LogListening(app.Logger, string.Join(", ", app.Urls));
+            await app.WaitForShutdownAsync();
             return 0;
         }
         catch (Exception exception) when (SettingsSetup.Explain(exception) is not null)
@@ -88,6 +91,9 @@ internal static partial class Startup
 
     [LoggerMessage(LogLevel.Information, "Memoir {Version} keeps its data in {Folder} (database {Database}, SQLite {SqliteVersion}, {Migrations} migrations applied).")]
     private static partial void LogStarted(ILogger logger, string version, string folder, string database, Version sqliteVersion, int migrations);
+
+    [LoggerMessage(LogLevel.Information, "Memoir listens on {Addresses}.")]
+    private static partial void LogListening(ILogger logger, string addresses);
 
     [LoggerMessage(LogLevel.Warning, "{Warning}")]
     private static partial void LogWarning(ILogger logger, string warning);

@@ -4,10 +4,11 @@ using Memoir.Server.Recall.Ranking;
 namespace Memoir.Server.Recall.Search;
 
 /// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
-internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, HitChoice choice, LexicalSearch lexical, SlotTable slots)
+internal sealed class HitList(
+    IndexView view, RecallQuery query, RecallRequest request, Selection selection, LexicalSearch lexical, SlotTable slots)
 {
+    private const float Knee = 0.8f;
     private readonly List<Ranked> _best = new(request.Limit + 1);
-    private readonly Func<int, bool>? _isChosen = choice.Predicate;
 
     public List<RecallHit> Best(TenantIndex index)
     {
@@ -17,11 +18,6 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         foreach (var slot in lexical.Finalists)
         {
             var ordinal = slots.Ordinal[slot];
-            if (_isChosen?.Invoke(ordinal) == false)
-            {
-                continue;
-            }
-
             var parts = lexical.Score(slot);
             var relevance = parts.Own + parts.Window + parts.Neighbours + parts.Conversation;
             if (recency > 0)
@@ -30,7 +26,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
                 relevance *= (1f + (recency / (1f + (days / request.Options.RecencyDays)))) / (1f + recency);
             }
 
-            parts = parts with { Similarity = Math.Clamp(relevance / full, 0f, 1f) };
+            parts = parts with { Similarity = Normalise(relevance / full) };
             Offer(ordinal, slot, parts, request.Semantic is null ? float.NaN : request.Semantic.CosineOf(ordinal));
         }
 
@@ -46,6 +42,9 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
         return hits;
     }
+
+    /// <summary>The share of a full match, bent toward 1 near the top, so that two matches beyond "full" still keep their order.</summary>
+    public static float Normalise(float share) => share <= Knee ? Math.Max(0f, share) : 1f - ((1f - Knee) * MathF.Exp((Knee - share) / (1f - Knee)));
 
     /// <summary>The weighted mean of both evidences; a memory without a vector is judged by its words alone.</summary>
     public static float Fuse(float lexical, float cosine, SemanticEvidence? evidence, RecallMode mode)
@@ -72,7 +71,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
             return;
         }
 
-        var importance = choice.ImportanceOf(ordinal);
+        var importance = selection.ImportanceOf(ordinal);
         var score = (request.SimilarityWeight * similarity) + (request.ImportanceWeight * importance);
         var ranked = new Ranked(ordinal, slot, score, similarity, importance, parts, cosine);
         if (_best.Count == request.Limit && !IsBetter(ranked, _best[^1]))
@@ -93,12 +92,11 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         }
     }
 
-    /// <summary>By the score as callers see it, then newer first: what makes the cut is what would have come first.</summary>
     private bool IsBetter(in Ranked a, in Ranked b)
     {
-        if (a.ShownScore != b.ShownScore)
+        if (a.Score != b.Score)
         {
-            return a.ShownScore > b.ShownScore;
+            return a.Score > b.Score;
         }
 
         var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
@@ -156,8 +154,5 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
     /// <summary>A candidate on its way to becoming a hit.</summary>
     private readonly record struct Ranked(
-        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine)
-    {
-        public double ShownScore { get; } = Math.Round((double)Score, 4);
-    }
+        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine);
 }

@@ -16,16 +16,16 @@ internal static class RecallEngine
         }
 
         var scope = new ScopeFilter(view, request.Scope);
+        var selection = new Selection(view, request);
         var scratch = SearchScratch.Rent(view);
-        var options = request.Options;
+        var options = request.Options.IsLong(query.Terms.Count, query.IsPersonal) ? request.Options.ForLong() : request.Options;
         var weights = request.Mode == RecallMode.Semantic ? new TermWeights() : TermWeights.Of(query, view, options);
-        var choice = new HitChoice(view, request);
-        var lexical = new LexicalSearch(view, scope, weights, options, scratch) { MayBeHit = choice.Predicate };
+        var lexical = new LexicalSearch(view, scope, selection, weights, options, scratch);
         try
         {
             var nearest = request.Mode == RecallMode.Lexical ? null : request.Semantic?.Nearest;
             lexical.Run(request.Limit, nearest);
-            var hits = new HitList(view, query, request, choice, lexical, scratch.Slots);
+            var hits = new HitList(view, query, request, selection, lexical, scratch.Slots);
             return hits.Best(index);
         }
         finally
@@ -39,6 +39,6 @@ internal static class RecallEngine
     public static ulong[] AllowedOrdinals(TenantIndex index, RecallRequest request)
     {
         var view = index.View();
-        return new ScopeFilter(view, request.Scope).ToBitset(new HitChoice(view, request).Predicate);
+        return new ScopeFilter(view, request.Scope).ToBitset(new Selection(view, request));
     }
 }
