@@ -23,6 +23,11 @@ internal static partial class JsonRefusal
             return ProblemException.Body(Named(at, unknown.Groups["name"].Value), "is not a known member");
         }
 
+        if (Null().Match(exception.Message) is { Success: true } missingValue)
+        {
+            return ProblemException.Body(Named(at, missingValue.Groups["name"].Value), "must not be null");
+        }
+
         if (Duplicate().Match(exception.Message) is { Success: true } duplicate)
         {
             return ProblemException.Body(Named(at, duplicate.Groups["name"].Value), "appears twice");
@@ -77,6 +82,9 @@ internal static partial class JsonRefusal
 
     [GeneratedRegex(@"[Dd]uplicate property '(?<name>.*)' encountered")]
     private static partial Regex Duplicate();
+
+    [GeneratedRegex(@"'(?<name>[^']*)' on type .* (doesn't|does not) allow (setting )?null")]
+    private static partial Regex Null();
 
     [GeneratedRegex(@"converted to (?<type>\S+)")]
     private static partial Regex Target();

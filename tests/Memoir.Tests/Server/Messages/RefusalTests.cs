@@ -26,8 +26,8 @@ public sealed class RefusalTests(SharedServer shared) : IClassFixture<SharedServ
         var client = shared.App.As("acme");
         var longest = string.Concat(Enumerable.Repeat(letter, limit));
 
-        var fits = await client.SendAsync("POST", "/v1/messages", Body((member, longest)));
-        var tooLong = await client.SendAsync("POST", "/v1/messages", Body((member, longest + letter)));
+        var fits = await client.SendAsync("POST", "/v1/messages", Raw(member, $"\"{longest}\""));
+        var tooLong = await client.SendAsync("POST", "/v1/messages", Raw(member, $"\"{longest}{letter}\""));
         var empty = await client.SendAsync("POST", "/v1/messages", Body((member, "")));
 
         Assert.Equal(longest, (await fits.JsonAsync(HttpStatusCode.Accepted)).TryGetProperty(member, out var kept) ? kept.GetString() : longest);
@@ -291,7 +291,6 @@ public sealed class RefusalTests(SharedServer shared) : IClassFixture<SharedServ
     }
 
     [Theory]
-    [InlineData("")]
     [InlineData("ä")]
     [InlineData("256")]
     public async Task A_wrong_idempotency_key_is_400(string key)
