@@ -12,7 +12,15 @@ internal static class RecallOffline
         var set = RecallSet.Load(path, parsed.Half);
         foreach (var (label, options) in Sweep(parsed.Parameters))
         {
-            Console.WriteLine($"{RecallScores.Measure(set, options)}  {label}");
+            var tops = new List<float>();
+            var scores = RecallScores.Measure(set, options, (_, _, hits) => tops.Add(hits.Count > 0 ? hits[0].Similarity : 0));
+            tops.Sort();
+            Console.WriteLine($"{scores}  {label}");
+            if (parsed.Parameters.Count == 0)
+            {
+                Console.WriteLine($"similarity of the best hit: p5 {tops[tops.Count / 20]:0.00}, median {tops[tops.Count / 2]:0.00}, "
+                    + $"p95 {tops[tops.Count * 19 / 20]:0.00}, above 0.95 {tops.Count(top => top >= 0.95f) * 100.0 / tops.Count:0.0} %");
+            }
         }
 
         return 0;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Memoir.Server.Memories;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Index;
 
@@ -38,18 +39,30 @@ internal sealed partial class RecallSet
             at[doc.GetProperty("o").GetInt32()] = last.Value;
         }
 
+        var places = new Dictionary<string, int>();
         foreach (var doc in docs.Where(doc => !string.IsNullOrWhiteSpace(doc.GetProperty("text").GetString())))
         {
             var who = doc.GetProperty("who").GetString();
             var text = doc.GetProperty("text").GetString()!;
-            index.Put(Analyzer.Analyse(new IndexedMemory(ids.Count, doc.GetProperty("sid").ToString(), text, at[doc.GetProperty("o").GetInt32()])
+
+            // Some sets repeat ids. The same external id again replaces the message, here as through the API.
+            var externalId = $"{doc.GetProperty("id").GetString()}#{doc.GetProperty("o").GetInt32()}";
+            var isNew = places.TryAdd(externalId, ids.Count);
+            index.Put(Analyzer.Analyse(new IndexedMemory(places[externalId], doc.GetProperty("sid").ToString(), text, at[doc.GetProperty("o").GetInt32()])
             {
                 Role = who == "assistant" ? MemoryRole.Assistant : MemoryRole.User,
                 Name = who is null or "" or "user" or "assistant" ? null : who,
-                Importance = ContentSignals(text),
+                Importance = (float)Importance.Base(who == "assistant" ? "assistant" : "user", text),
             }));
-            ids.Add(doc.GetProperty("id").GetString()!);
-            texts.Add(text);
+            if (isNew)
+            {
+                ids.Add(doc.GetProperty("id").GetString()!);
+                texts.Add(text);
+            }
+            else
+            {
+                texts[places[externalId]] = text;
+            }
         }
 
         var questions = group.GetProperty("queries").EnumerateArray().Select(query => new Question(
@@ -60,11 +73,6 @@ internal sealed partial class RecallSet
             [.. query.GetProperty("turns").EnumerateArray().Select(turn => turn.GetString()!)]));
         return new Group(index, ids, texts, [.. questions]);
     }
-
-    /// <summary>A stand-in for the server's importance: half, and a little for digits and first-person statements.</summary>
-    private static float ContentSignals(string text) =>
-        0.45f + (text.Any(char.IsAsciiDigit) ? 0.05f : 0f) + (text.Contains("I ", StringComparison.Ordinal) ? 0.05f : 0f)
-        + (text.Length > 80 ? 0.05f : 0f);
 
     private static DateTimeOffset Instant(string text)
     {

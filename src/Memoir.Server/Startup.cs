@@ -27,7 +27,8 @@ internal static partial class Startup
 
         try
         {
-            var builder = WebApplication.CreateSlimBuilder(args is ["serve", ..] ? args[1..] : args);
+            // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
+            var builder = WebApplication.CreateSlimBuilder([.. args is ["serve", ..] ? args[1..] : args, "--hostBuilder:reloadConfigOnChange=false"]);
             add(builder);
             await using var app = builder.Build();
             use(app);
@@ -77,15 +78,17 @@ internal static partial class Startup
 
     private static async Task ServeAsync(WebApplication app)
     {
-        var addresses = string.Join(", ", app.Urls);
         try
         {
-            await app.RunAsync();
+            await app.StartAsync();
         }
         catch (Exception exception) when (exception is IOException { InnerException: AddressInUseException } or SocketException)
         {
-            throw new StartupException($"MEMORY_PORT: cannot listen on {addresses}: {exception.Message} Example: MEMORY_PORT=8001", exception);
+            throw new StartupException($"MEMORY_PORT: cannot listen on {string.Join(", ", app.Urls)}: {exception.Message} Example: MEMORY_PORT=8001", exception);
         }
+
+        LogListening(app.Logger, string.Join(", ", app.Urls));
+        await app.WaitForShutdownAsync();
     }
 
     private static void PrepareFolder(DatabaseOptions options)
@@ -104,6 +107,9 @@ internal static partial class Startup
 
     [LoggerMessage(LogLevel.Information, "Memoir {Version} keeps its data in {Folder} (database {Database}, SQLite {SqliteVersion}, {Migrations} migrations applied).")]
     private static partial void LogStarted(ILogger logger, string version, string folder, string database, Version sqliteVersion, int migrations);
+
+    [LoggerMessage(LogLevel.Information, "Memoir listens on {Addresses}.")]
+    private static partial void LogListening(ILogger logger, string addresses);
 
     [LoggerMessage(LogLevel.Warning, "{Warning}")]
     private static partial void LogWarning(ILogger logger, string warning);

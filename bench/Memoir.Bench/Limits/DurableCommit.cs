@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Memoir.Bench.Load;
-using Memoir.Kit.Data;
+using Memoir.Kit.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Bench.Limits;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Memoir.Bench.Corpus;
 using Memoir.Bench.Load;
 
@@ -30,6 +31,11 @@ internal sealed class SizeRun(
             target = await RestartAsync(target, ct);
             await StoreAsync(target, clients: 1, count: 60_000, ct);
             await StoreAsync(target, clients: 64, count: 100_000, ct);
+        }
+        catch (SocketException error)
+        {
+            throw new InvalidOperationException(
+                $"{error.Message}. The server ended: {target.Process?.HasExited}. Its last lines:\n{target.Process?.LastLines}", error);
         }
         finally
         {

@@ -13,8 +13,6 @@ internal sealed class MemoryReader(IOptions<MemoryOptions> options)
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
         MemoryStore.ListBySequenceAsync(session, sequences);
 
-    public static Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids) => MemoryStore.ListByIdAsync(session, ids);
-
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
     public static async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)
     {
@@ -32,6 +30,9 @@ internal sealed class MemoryReader(IOptions<MemoryOptions> options)
         while (rows.Count == portion);
     }
 
+    /// <summary>Every memory's place and text, in the tenant's order.</summary>
+    public static Task ScanContentAsync(Session session, Action<long, string> read) => MemoryStore.ScanContentAsync(session, read);
+
     public double ImportanceAt(Memory memory, DateTimeOffset now) =>
         Importance.At(memory.ImportanceBase, memory.ImportanceOverride, memory.OccurredAt, now, _halfLifeDays);
 
@@ -39,7 +40,7 @@ internal sealed class MemoryReader(IOptions<MemoryOptions> options)
         Importance.At(basePart, given, occurredAt, now, _halfLifeDays);
 
     public static AnalysedMemory Analyse(Memory memory) => Analyzer.Analyse(
-        new IndexedMemory(memory.Sequence, memory.ConversationId ?? "", memory.Content, memory.OccurredAt)
+        new IndexedMemory(memory.Sequence, memory.ConversationId, memory.Content, memory.OccurredAt)
         {
             UserId = memory.UserId,
             Name = memory.Name,

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -20,7 +19,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly PreparedStatements _statements;
-    private readonly BlockingCollection<Write> _waiting;
+    private readonly WriteQueue<Write> _waiting;
     private readonly Thread _thread;
     private readonly Meters _meters;
     private volatile bool _broken;
@@ -30,7 +29,7 @@ internal sealed class SqliteWriter : IDisposable
         _connection = connection;
         _meters = meters;
         _statements = new PreparedStatements(connection);
-        _waiting = new BlockingCollection<Write>(new ConcurrentQueue<Write>(), queueLimit);
+        _waiting = new WriteQueue<Write>(queueLimit);
         meters.WriteQueueDepth = () => _waiting.Count;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
         _thread.Start();
@@ -49,7 +48,7 @@ internal sealed class SqliteWriter : IDisposable
         var write = new Write<T>(tenant, work, ct);
         try
         {
-            if (_waiting.TryAdd(write, 0, CancellationToken.None))
+            if (_waiting.TryAdd(write))
             {
                 return write.Answer;
             }
@@ -64,16 +63,15 @@ internal sealed class SqliteWriter : IDisposable
 
     public void Dispose()
     {
-        _waiting.CompleteAdding();
+        _waiting.Close();
         _thread.Join();
-        _waiting.Dispose();
         _statements.Dispose();
     }
 
     private void Run()
     {
         var group = new List<Write>(LargestGroup);
-        foreach (var first in _waiting.GetConsumingEnumerable())
+        while (_waiting.Take() is { } first)
         {
             if (_broken)
             {
@@ -119,9 +117,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     private Write? Next(int count, long started) =>
-        count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup && _waiting.TryTake(out var next)
-            ? next
-            : null;
+        count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup ? _waiting.TryTake() : null;
 
     private void RunInSavepoint(Write write)
     {
@@ -179,6 +175,7 @@ internal sealed class SqliteWriter : IDisposable
     {
 #if FAULT_ACK_BEFORE_COMMIT
         Answer(group);
+        Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
         Control("COMMIT");
 #else
         Control("COMMIT");

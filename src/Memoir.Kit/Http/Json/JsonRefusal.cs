@@ -34,7 +34,7 @@ internal static partial class JsonRefusal
         }
 
         if (exception.InnerException is not null and not JsonException { InnerException: null } || exception.Message.Contains("could not be converted", StringComparison.Ordinal)
-            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal)
+            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal) || exception.Message.Contains("number in range", StringComparison.Ordinal)
             || exception.Message.Contains("nullability annotation", StringComparison.Ordinal))
         {
             if (at.Length > 0 || exception.Message.Contains("could not be converted", StringComparison.Ordinal))
@@ -51,6 +51,7 @@ internal static partial class JsonRefusal
     private static string Expected(string message) => Target().Match(message).Groups["type"].Value switch
     {
         var t when message.Contains("RFC 3339", StringComparison.Ordinal) => "must be an RFC 3339 time with an offset, such as 2026-01-31T09:30:00Z",
+        var t when message.Contains("number in range", StringComparison.Ordinal) => "must be a number in range",
         var t when t.Contains("String", StringComparison.Ordinal) => "must be a string",
         var t when t.Contains("Boolean", StringComparison.Ordinal) => "must be true or false",
         var t when t.Contains("Int32", StringComparison.Ordinal) || t.Contains("Int64", StringComparison.Ordinal) => "must be a whole number in range",

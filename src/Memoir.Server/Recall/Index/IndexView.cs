@@ -30,6 +30,13 @@ internal readonly struct IndexView
     /// <summary>Content words of the average unit, the length at which BM25 neither favours nor punishes.</summary>
     public float AverageLength => LiveUnits == 0 ? 1 : Math.Max(1f, (float)LiveLength / LiveUnits);
 
+    /// <summary>The number of a term that this view may know, or -1; terms added since may lie beyond its posting lists.</summary>
+    public int Find(ulong term)
+    {
+        var number = Terms.Find(term);
+        return number < Postings.Length ? number : -1;
+    }
+
     /// <summary>The last unit of a memory, exclusive.</summary>
     public int EndOfUnits(int ordinal) => ordinal + 1 < Memories ? Columns.FirstUnit[ordinal + 1] : Units;
 

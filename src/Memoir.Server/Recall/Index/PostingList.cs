@@ -39,19 +39,23 @@ internal sealed class PostingList
         }
     }
 
-    public void Add(uint item)
+    /// <summary>Adds an item and answers by how many items the list's room grew.</summary>
+    public int Add(uint item)
     {
         var items = _items;
+        var grown = 0;
         if (_count == items.Length)
         {
             var larger = new uint[_count < 8 ? _count * 2 : _count + (_count / 2)];
             items.AsSpan().CopyTo(larger);
             Volatile.Write(ref _items, larger);
+            grown = larger.Length - items.Length;
             items = larger;
         }
 
         items[_count] = item;
         Live++;
         Volatile.Write(ref _count, _count + 1);
+        return grown;
     }
 }

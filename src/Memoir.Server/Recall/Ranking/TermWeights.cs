@@ -20,7 +20,7 @@ internal sealed class TermWeights
 
     public static TermWeights Of(RecallQuery query, in IndexView view, RankingOptions options)
     {
-        var weights = new TermWeights { IsLong = query.Terms.Count > (query.IsPersonal ? options.PersonalQueryTerms : options.LongQueryTerms), AsksTime = query.AsksTime };
+        var weights = new TermWeights { IsLong = options.IsLong(query.Terms.Count, query.IsPersonal), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
         for (var i = 0; i < words; i++)
@@ -48,14 +48,23 @@ internal sealed class TermWeights
 
     private void Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
     {
-        var number = view.Terms.Find(word.Term);
-        var speaker = options.SpeakerWeight > 0 ? view.Terms.Find(TermHash.AsSpeaker(word.Term)) : -1;
+        var number = view.Find(word.Term);
+        if (view.Find(TermHash.AsCharacter(word.Term)) is >= 0 and var character)
+        {
+            // A single character of a script without spaces: it also stands in every longer run that holds it.
+            number = character;
+            weight = Idf(character, view, options) * word.Count;
+        }
+
+        // "Art" may be who is meant; "art" is probably what is meant.
+        var isName = char.IsUpper(word.Word[0]);
+        var speaker = options.SpeakerWeight > 0 ? view.Find(TermHash.AsSpeaker(word.Term)) : -1;
         var best = weight;
         if (speaker >= 0)
         {
-            NamesSpeaker = true;
-            weight *= options.MentionWeight;
-            best = Idf(speaker, view, options) * options.SpeakerWeight;
+            NamesSpeaker |= isName;
+            weight *= isName ? options.MentionWeight : 1f;
+            best = Idf(speaker, view, options) * options.SpeakerWeight * (isName ? 1f : 0.5f);
             Terms.Add(new ScoredTerm(speaker, best, place, TermField.Speaker));
         }
 
@@ -64,7 +73,7 @@ internal sealed class TermWeights
             Terms.Add(new ScoredTerm(number, weight, place, TermField.Text));
         }
 
-        var date = view.Terms.Find(TermHash.AsDate(word.Term));
+        var date = view.Find(TermHash.AsDate(word.Term));
         if (date >= 0 && options.DateWeight > 0)
         {
             Terms.Add(new ScoredTerm(date, Idf(date, view, options) * options.DateWeight, place, TermField.Date));
@@ -73,7 +82,7 @@ internal sealed class TermWeights
         Full += best;
     }
 
-    private static float Idf(ulong term, in IndexView view, RankingOptions options) => Idf(view.Terms.Find(term), view, options);
+    private static float Idf(ulong term, in IndexView view, RankingOptions options) => Idf(view.Find(term), view, options);
 
     private static float Nth(ReadOnlySpan<float> values, int n)
     {

@@ -4,11 +4,11 @@ using Memoir.Server.Recall.Ranking;
 namespace Memoir.Server.Recall.Search;
 
 /// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
-internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, LexicalSearch lexical, SlotTable slots)
+internal sealed class HitList(
+    IndexView view, RecallQuery query, RecallRequest request, Selection selection, LexicalSearch lexical, SlotTable slots)
 {
+    private const float Knee = 0.8f;
     private readonly List<Ranked> _best = new(request.Limit + 1);
-    private readonly long _now = Analyzer.Micros(request.Scope.Now);
-    private readonly int _type = request.Type is { } type ? view.Types.Find(type)?.Number ?? -2 : -1;
 
     public List<RecallHit> Best(TenantIndex index)
     {
@@ -18,11 +18,6 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         foreach (var slot in lexical.Finalists)
         {
             var ordinal = slots.Ordinal[slot];
-            if (!IsSelected(ordinal))
-            {
-                continue;
-            }
-
             var parts = lexical.Score(slot);
             var relevance = parts.Own + parts.Window + parts.Neighbours + parts.Conversation;
             if (recency > 0)
@@ -31,7 +26,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
                 relevance *= (1f + (recency / (1f + (days / request.Options.RecencyDays)))) / (1f + recency);
             }
 
-            parts = parts with { Similarity = Math.Clamp(relevance / full, 0f, 1f) };
+            parts = parts with { Similarity = Normalise(relevance / full) };
             Offer(ordinal, slot, parts, request.Semantic is null ? float.NaN : request.Semantic.CosineOf(ordinal));
         }
 
@@ -47,6 +42,9 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
         return hits;
     }
+
+    /// <summary>The share of a full match, bent toward 1 near the top, so that two matches beyond "full" still keep their order.</summary>
+    public static float Normalise(float share) => share <= Knee ? Math.Max(0f, share) : 1f - ((1f - Knee) * MathF.Exp((Knee - share) / (1f - Knee)));
 
     /// <summary>The weighted mean of both evidences; a memory without a vector is judged by its words alone.</summary>
     public static float Fuse(float lexical, float cosine, SemanticEvidence? evidence, RecallMode mode)
@@ -73,12 +71,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
             return;
         }
 
-        var importance = ImportanceOf(ordinal);
-        if (request.ImportanceMin is { } minimum && importance < minimum)
-        {
-            return;
-        }
-
+        var importance = selection.ImportanceOf(ordinal);
         var score = (request.SimilarityWeight * similarity) + (request.ImportanceWeight * importance);
         var ranked = new Ranked(ordinal, slot, score, similarity, importance, parts, cosine);
         if (_best.Count == request.Limit && !IsBetter(ranked, _best[^1]))
@@ -108,21 +101,6 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
         var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
         return newer != 0 ? newer > 0 : view.Columns.Sequence[a.Ordinal] > view.Columns.Sequence[b.Ordinal];
-    }
-
-    private bool IsSelected(int ordinal) =>
-        (request.Role is not { } role || view.Columns.Role[ordinal] == role) && (_type == -1 || view.Columns.Type[ordinal] == _type);
-
-    private float ImportanceOf(int ordinal)
-    {
-        var type = view.Columns.Type[ordinal];
-        var parts = new MemoryParts(
-            view.Columns.Importance[ordinal],
-            float.IsNaN(view.Columns.ImportanceOverride[ordinal]) ? null : view.Columns.ImportanceOverride[ordinal],
-            view.Columns.OccurredAt[ordinal],
-            view.Columns.Role[ordinal],
-            type < 0 ? null : view.Types[type].Name);
-        return request.ImportanceOf?.Invoke(parts, _now) ?? parts.ImportanceOverride ?? parts.Importance;
     }
 
     private long Newest()

@@ -44,7 +44,25 @@ internal ref struct SegmentReader(ReadOnlySpan<byte> bytes)
         }
     }
 
-    public int Count() => checked((int)Unsigned());
+    public int Count()
+    {
+        // Nearly all numbers of a segment fit into two bytes.
+        uint first = _bytes[_at];
+        if (first < 0x80)
+        {
+            _at++;
+            return (int)first;
+        }
+
+        uint second = _bytes[_at + 1];
+        if (second < 0x80)
+        {
+            _at += 2;
+            return (int)((first & 0x7f) | (second << 7));
+        }
+
+        return checked((int)Unsigned());
+    }
 
     public long Signed()
     {

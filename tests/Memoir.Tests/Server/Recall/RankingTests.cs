@@ -25,6 +25,26 @@ public sealed class RankingTests
         Assert.True(Bm25.Idf(100, 100) > 0);
     }
 
+    [Theory]
+    [InlineData(-1f, 0f)]
+    [InlineData(0f, 0f)]
+    [InlineData(0.5f, 0.5f)]
+    [InlineData(0.8f, 0.8f)]
+    [InlineData(1f, 0.926f)]
+    [InlineData(100f, 1f)]
+    public void Similarity_is_the_share_of_a_full_match_and_bends_below_one(float share, float similarity) =>
+        Assert.Equal(similarity, HitList.Normalise(share), 0.001f);
+
+    [Fact]
+    public void A_word_that_is_also_a_name_is_a_name_only_when_capitalised()
+    {
+        var index = RecallFixture.IndexOf(
+            RecallFixture.Memory(1, "I take art classes on Monday", "a") with { Name = "Lena" },
+            RecallFixture.Memory(2, "dinner was late", "b") with { Name = "Art" });
+
+        Assert.Equal(1, index.Found("art classes")[0]);
+    }
+
     [Fact]
     public void A_full_match_is_clearly_above_a_partial_one_and_does_not_fill_the_scale_by_being_best()
     {

@@ -1,4 +1,4 @@
-using Memoir.Kit.Data;
+using Memoir.Kit.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Faults.Kill9;
