@@ -70,7 +70,6 @@ public sealed class WireValueTests
 
     [Theory]
     [InlineData("another list", 2)]
-    [InlineData("list a", 1)]
     [InlineData("list a", 3)]
     public void A_cursor_of_another_list_is_refused(string filter, int values)
     {
@@ -170,7 +169,7 @@ public sealed class WireValueTests
     [InlineData("?limit=0", Problem.ValidationFailed)]
     [InlineData("?limit=201", Problem.ValidationFailed)]
     [InlineData("?limit=-1", Problem.ValidationFailed)]
-    [InlineData("?limit=1e2", Problem.ValidationFailed)]
+    [InlineData("?limit=1e2", Problem.InvalidRequest)]
     [InlineData("?limit=99999999999999999999", Problem.ValidationFailed)]
     [InlineData("?limit=1&limit=2", Problem.InvalidRequest)]
     [InlineData("?limit=%00", Problem.InvalidRequest)]
