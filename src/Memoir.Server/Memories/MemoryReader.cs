@@ -40,7 +40,7 @@ internal sealed class MemoryReader(IOptions<MemoryOptions> options)
         Importance.At(basePart, given, occurredAt, now, _halfLifeDays);
 
     public static AnalysedMemory Analyse(Memory memory) => Analyzer.Analyse(
-        new IndexedMemory(memory.Sequence, memory.ConversationId ?? "", memory.Content, memory.OccurredAt)
+        new IndexedMemory(memory.Sequence, memory.ConversationId, memory.Content, memory.OccurredAt)
         {
             UserId = memory.UserId,
             Name = memory.Name,

@@ -6,7 +6,8 @@ internal sealed class AnalysedMemory
     /// <summary>Known only in the write; set there.</summary>
     public required long Sequence { get; set; }
 
-    public required string ConversationId { get; init; }
+    /// <summary>Null for a memory that is a conversation of its own.</summary>
+    public required string? ConversationId { get; init; }
 
     public string? UserId { get; init; }
 

@@ -28,22 +28,25 @@ internal static class Analyzer
             MetadataTerms.Read(metadata, work.Filters);
         }
 
-        var words = work.Content.Count;
+        var content = work.Content.Terms;
+        var words = Words(content);
         var passages = words <= PassageWords * 3 / 2 ? 1 : (words + PassageWords - 1) / PassageWords;
         var ends = new int[passages];
         var lengths = new byte[passages];
+        var from = 0;
         for (var i = 0; i < passages; i++)
         {
-            var from = (int)((long)words * i / passages);
-            var to = (int)((long)words * (i + 1) / passages);
-            lengths[i] = AddPassage(work, work.Content.Terms[from..to], memory.OccurredAt, i == 0);
+            var share = (int)(((long)words * (i + 1) / passages) - ((long)words * i / passages));
+            var to = i == passages - 1 ? content.Length : from + After(share, content[from..]);
+            lengths[i] = AddPassage(work, content[from..to], memory.OccurredAt, i == 0);
             ends[i] = work.Terms.Count;
+            from = to;
         }
 
         return new AnalysedMemory
         {
             Sequence = memory.Sequence,
-            ConversationId = memory.ConversationId,
+            ConversationId = string.IsNullOrEmpty(memory.ConversationId) ? null : memory.ConversationId,
             UserId = memory.UserId,
             Type = memory.Type,
             Role = memory.Role,
@@ -63,6 +66,30 @@ internal static class Analyzer
 
     /// <summary>A moment in whole microseconds since 1970, as both database engines keep it.</summary>
     public static long Micros(DateTimeOffset moment) => (moment.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+
+    /// <summary>Characters that only accompany their bigrams are not words.</summary>
+    private static int Words(ReadOnlySpan<ulong> terms)
+    {
+        var words = 0;
+        foreach (var term in terms)
+        {
+            words += TermHash.IsLabel(term) ? 0 : 1;
+        }
+
+        return words;
+    }
+
+    /// <summary>The place after so many words.</summary>
+    private static int After(int words, ReadOnlySpan<ulong> terms)
+    {
+        var at = 0;
+        for (; words > 0; at++)
+        {
+            words -= TermHash.IsLabel(terms[at]) ? 0 : 1;
+        }
+
+        return at;
+    }
 
     private static bool TellsTime(ReadOnlySpan<ulong> words)
     {

@@ -3,7 +3,11 @@ using System.Text.Json;
 namespace Memoir.Server.Recall;
 
 /// <summary>What the index needs to know of a memory: its text, who said it where and when, and what searches may filter on.</summary>
-internal sealed record IndexedMemory(long Sequence, string ConversationId, string Content, DateTimeOffset OccurredAt)
+/// <param name="Sequence">Its place in the order of writing.</param>
+/// <param name="ConversationId">Null or empty for a memory that is a conversation of its own.</param>
+/// <param name="Content">What was said.</param>
+/// <param name="OccurredAt">When.</param>
+internal sealed record IndexedMemory(long Sequence, string? ConversationId, string Content, DateTimeOffset OccurredAt)
 {
     public string? UserId { get; init; }
 

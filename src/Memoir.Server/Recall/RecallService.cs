@@ -43,7 +43,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
 
         var table = await indexes.GetVectorsAsync(tenant, index, ct);
         var evidence = vectors.Evidence(
-            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request.Scope), Math.Max(100, question.TopK * 4), question.Mode);
+            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4), question.Mode);
         var mode = vectors.SeeOnlyLetters ? RecallMode.Semantic : question.Mode;
         return (RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence }), null);
     }

@@ -36,6 +36,7 @@ internal sealed class MemoryColumns
 
     public long[] ExpiresAt { get; }
 
+    /// <summary>-1 for a memory that is a conversation of its own.</summary>
     public int[] Conversation { get; }
 
     /// <summary>-1 for a memory of nobody in particular.</summary>

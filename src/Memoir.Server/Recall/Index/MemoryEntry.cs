@@ -5,7 +5,7 @@ internal readonly ref struct MemoryEntry
 {
     public required long Sequence { get; init; }
 
-    public required string ConversationId { get; init; }
+    public required string? ConversationId { get; init; }
 
     public string? UserId { get; init; }
 

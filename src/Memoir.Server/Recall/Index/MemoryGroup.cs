@@ -16,15 +16,18 @@ internal sealed class MemoryGroup(string name, int number)
     /// <summary>Whether both a user and an assistant speak here, which makes the user's own turns the ones to find.</summary>
     public bool IsChat => HasUser && HasAssistant;
 
-    public bool HasUser { get; set; }
+    public bool HasUser { get; private set; }
 
-    public bool HasAssistant { get; set; }
+    public bool HasAssistant { get; private set; }
 
     public long Bytes => 160 + (2L * Name.Length) + (4L * (_byTime.Length + Members.Capacity));
 
-    /// <summary>Links a memory between those said just before and just after it.</summary>
-    public void Link(int ordinal, MemoryColumns columns)
+    /// <summary>Adds a turn of a conversation and links it between those said just before and just after it.</summary>
+    public void Add(int ordinal, MemoryColumns columns)
     {
+        HasUser |= columns.Role[ordinal] == MemoryRole.User;
+        HasAssistant |= columns.Role[ordinal] == MemoryRole.Assistant;
+        Members.Add((uint)ordinal);
         var at = Place(ordinal, columns);
         if (_count == _byTime.Length)
         {

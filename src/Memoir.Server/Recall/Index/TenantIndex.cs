@@ -218,12 +218,12 @@ internal sealed class TenantIndex
         Reserve(1, passages, exact: false);
         var ordinal = _memories;
         var columns = _columns;
-        var conversation = _conversations.GetOrAdd(memory.ConversationId);
+        var conversation = memory.ConversationId is null ? null : _conversations.GetOrAdd(memory.ConversationId);
         var user = memory.UserId is null ? null : _users.GetOrAdd(memory.UserId);
         columns.Sequence[ordinal] = memory.Sequence;
         columns.OccurredAt[ordinal] = memory.OccurredAtMicros;
         columns.ExpiresAt[ordinal] = memory.ExpiresAtMicros;
-        columns.Conversation[ordinal] = conversation.Number;
+        columns.Conversation[ordinal] = conversation?.Number ?? -1;
         columns.User[ordinal] = user?.Number ?? -1;
         columns.Type[ordinal] = memory.Type is null ? -1 : _types.GetOrAdd(memory.Type).Number;
         columns.Role[ordinal] = memory.Role;
@@ -236,13 +236,10 @@ internal sealed class TenantIndex
         columns.Next[ordinal] = -1;
         AppendUnits(ordinal, memory);
 
-        conversation.HasUser |= memory.Role == MemoryRole.User;
-        conversation.HasAssistant |= memory.Role == MemoryRole.Assistant;
-        _groupBytes -= conversation.Bytes + (user?.Bytes ?? 0);
-        conversation.Members.Add((uint)ordinal);
+        _groupBytes -= (conversation?.Bytes ?? 0) + (user?.Bytes ?? 0);
         user?.Members.Add((uint)ordinal);
-        conversation.Link(ordinal, columns);
-        _groupBytes += conversation.Bytes + (user?.Bytes ?? 0);
+        conversation?.Add(ordinal, columns);
+        _groupBytes += (conversation?.Bytes ?? 0) + (user?.Bytes ?? 0);
 
         var replaced = OrdinalOf(memory.Sequence);
         _sequences.Set(memory.Sequence, ordinal);
@@ -302,7 +299,11 @@ internal sealed class TenantIndex
             _liveUnits--;
         }
 
-        _conversations[_columns.Conversation[ordinal]].Unlink(ordinal, _columns);
+        if (_columns.Conversation[ordinal] is >= 0 and var conversation)
+        {
+            _conversations[conversation].Unlink(ordinal, _columns);
+        }
+
         Volatile.Write(ref _liveMemories, _liveMemories - 1);
     }
 }

@@ -1,10 +1,10 @@
 namespace Memoir.Server.Recall.Ranking;
 
-/// <summary>The best so many of a stream of scored units: a min-heap whose root is the score to beat.</summary>
+/// <summary>The best so many of a stream of scored memories: a min-heap whose root is the score to beat.</summary>
 internal sealed class CandidateHeap
 {
     private float[] _scores = [];
-    private int[] _units = [];
+    private int[] _items = [];
     private int _capacity;
 
     public int Count { get; private set; }
@@ -12,7 +12,7 @@ internal sealed class CandidateHeap
     /// <summary>Scores up to this one need not be offered.</summary>
     public float Threshold { get; private set; }
 
-    public ReadOnlySpan<int> Units => _units.AsSpan(0, Count);
+    public ReadOnlySpan<int> Items => _items.AsSpan(0, Count);
 
     public void Reset(int capacity)
     {
@@ -22,39 +22,39 @@ internal sealed class CandidateHeap
         if (_scores.Length < capacity)
         {
             _scores = new float[capacity];
-            _units = new int[capacity];
+            _items = new int[capacity];
         }
     }
 
-    public void Offer(float score, int unit)
+    public void Offer(float score, int item)
     {
         if (Count < _capacity)
         {
-            SiftUp(Count++, score, unit);
+            SiftUp(Count++, score, item);
         }
         else if (score > _scores[0])
         {
-            SiftDown(score, unit);
+            SiftDown(score, item);
         }
 
         Threshold = Count < _capacity ? 0 : _scores[0];
     }
 
-    private void SiftUp(int at, float score, int unit)
+    private void SiftUp(int at, float score, int item)
     {
         while (at > 0 && _scores[(at - 1) / 2] > score)
         {
             var parent = (at - 1) / 2;
             _scores[at] = _scores[parent];
-            _units[at] = _units[parent];
+            _items[at] = _items[parent];
             at = parent;
         }
 
         _scores[at] = score;
-        _units[at] = unit;
+        _items[at] = item;
     }
 
-    private void SiftDown(float score, int unit)
+    private void SiftDown(float score, int item)
     {
         var at = 0;
         while (true)
@@ -76,11 +76,11 @@ internal sealed class CandidateHeap
             }
 
             _scores[at] = _scores[child];
-            _units[at] = _units[child];
+            _items[at] = _items[child];
             at = child;
         }
 
         _scores[at] = score;
-        _units[at] = unit;
+        _items[at] = item;
     }
 }

@@ -52,15 +52,20 @@ internal sealed class ConversationSums
     {
         for (var place = 0; place < Count; place++)
         {
-            var matches = _matches.AsSpan(place * _terms, _terms);
-            var sum = 0f;
-            for (var i = 0; i < matches.Length; i++)
-            {
-                sum += terms[i].Field == TermField.Text ? terms[i].Weight * matches[i] / (matches[i] + k) : 0;
-            }
-
-            Coverage[place] = sum;
+            Coverage[place] = Covered(_matches.AsSpan(place * _terms, _terms), terms, k);
         }
+    }
+
+    /// <summary>How much of the question is covered by what was counted.</summary>
+    public static float Covered(ReadOnlySpan<float> matches, ScoredTerm[] terms, float k)
+    {
+        var sum = 0f;
+        for (var i = 0; i < matches.Length; i++)
+        {
+            sum += terms[i].Field == TermField.Text ? terms[i].Weight * matches[i] / (matches[i] + k) : 0;
+        }
+
+        return sum;
     }
 
     private static float[] Grow(float[] array, int size)

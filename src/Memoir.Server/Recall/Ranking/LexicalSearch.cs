@@ -4,7 +4,8 @@ using Memoir.Server.Recall.Search;
 namespace Memoir.Server.Recall.Ranking;
 
 /// <summary>Scores one question against one view: all postings roughly, then the best candidates closely, with their neighbours.</summary>
-internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeights weights, RankingOptions options, SearchScratch scratch)
+internal sealed class LexicalSearch(
+    IndexView view, ScopeFilter scope, Selection selection, TermWeights weights, RankingOptions options, SearchScratch scratch)
 {
     private readonly SlotTable _slots = scratch.Slots;
     private readonly ScoredTerm[] _terms = [.. weights.Terms];
@@ -30,12 +31,10 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
             scratch.PlaceOf[_terms[i].Number] = (byte)(i + 1);
         }
 
-        _scan = new PostingScan(view, scope, _terms, scratch);
+        _scan = new PostingScan(view, scope, selection, _terms, scratch);
         _scan.Run(Math.Max(options.Candidates, limit * 4));
-        foreach (var unit in scratch.Heap.Units)
-        {
-            SlotFor(view.UnitColumns.Memory[unit]);
-        }
+        AddSlots(scratch.Heap);
+        AddSlots(scratch.Lifters);
 
         AddNeighbours();
         var candidates = _slots.Count;
@@ -60,7 +59,11 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         for (var slot = 0; slot < _slots.Count; slot++)
         {
             scratch.SlotOf[_slots.Ordinal[slot]] = 0;
-            scratch.ConversationAt[view.Columns.Conversation[_slots.Ordinal[slot]]] = 0;
+            var conversation = view.Columns.Conversation[_slots.Ordinal[slot]];
+            if (conversation >= 0)
+            {
+                scratch.ConversationAt[conversation] = 0;
+            }
         }
 
         _scan.Clear();
@@ -72,14 +75,24 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         var place = Conversation(ordinal);
         var own = _slots.Own[slot];
         var lent = _slots.Smoothed[slot] - own;
-        var conversation = (options.ConversationWeight * scratch.Conversations.Best[place])
-            + (options.CoverageWeight * scratch.Conversations.Coverage[place]);
+        var coverage = place < 0
+            ? ConversationSums.Covered(_slots.Counts(slot), _terms, options.CoverageK)
+            : scratch.Conversations.Coverage[place];
+        var conversation = (options.ConversationWeight * BestAround(slot, place)) + (options.CoverageWeight * coverage);
         var factor = Factor(slot, view.Columns.State[ordinal]);
         return new LexicalParts(own * factor, options.WindowWeight * Window(slot, ordinal) * factor, lent * factor, conversation * factor, 0);
     }
 
     /// <summary>The slot of a memory under close inspection, or -1.</summary>
     public int SlotOf(int ordinal) => ordinal < 0 || ordinal >= view.Memories ? -1 : scratch.SlotOf[ordinal] - 1;
+
+    private void AddSlots(CandidateHeap heap)
+    {
+        foreach (var ordinal in heap.Items)
+        {
+            SlotFor(ordinal);
+        }
+    }
 
     /// <summary>The slot of an allowed memory, made when there is none yet, or -1.</summary>
     private int SlotFor(int ordinal)
@@ -106,7 +119,8 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
             best = Math.Max(best, Math.Abs(scratch.Scores[unit]));
         }
 
-        var isAnswer = view.Columns.Role[ordinal] == MemoryRole.Assistant && view.Conversations[view.Columns.Conversation[ordinal]].IsChat;
+        var isAnswer = view.Columns.Role[ordinal] == MemoryRole.Assistant
+            && view.Columns.Conversation[ordinal] is >= 0 and var conversation && view.Conversations[conversation].IsChat;
         return isAnswer ? best * options.AssistantWeight : best;
     }
 
@@ -139,15 +153,25 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
                 _slots.Smoothed[slot] += _slots.Own[next] * options.NeighbourWeight;
             }
 
-            var place = Conversation(ordinal);
-            ref var best = ref scratch.Conversations.Best[place];
-            best = Math.Max(best, _slots.Smoothed[slot]);
+            if (Conversation(ordinal) is >= 0 and var place)
+            {
+                ref var best = ref scratch.Conversations.Best[place];
+                best = Math.Max(best, _slots.Smoothed[slot]);
+            }
         }
     }
 
-    /// <summary>The place of a memory's conversation among those under close inspection.</summary>
+    /// <summary>The best score in the conversation of a memory; one without a conversation is its own.</summary>
+    private float BestAround(int slot, int place) => place < 0 ? _slots.Smoothed[slot] : scratch.Conversations.Best[place];
+
+    /// <summary>The place of a memory's conversation among those under close inspection, or -1 when it has none.</summary>
     private int Conversation(int ordinal)
     {
+        if (view.Columns.Conversation[ordinal] < 0)
+        {
+            return -1;
+        }
+
         ref var at = ref scratch.ConversationAt[view.Columns.Conversation[ordinal]];
         if (at == 0)
         {
@@ -164,14 +188,14 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
         for (var slot = 0; slot < candidates; slot++)
         {
             var ordinal = _slots.Ordinal[slot];
-            var score = _slots.Smoothed[slot] + (options.ConversationWeight * scratch.Conversations.Best[Conversation(ordinal)]);
-            if (score > heap.Threshold)
+            var score = _slots.Smoothed[slot] + (options.ConversationWeight * BestAround(slot, Conversation(ordinal)));
+            if (score > heap.Threshold && selection.Allows(ordinal))
             {
                 heap.Offer(score, slot);
             }
         }
 
-        foreach (var slot in heap.Units)
+        foreach (var slot in heap.Items)
         {
             _finalists.Add(slot);
         }
@@ -179,7 +203,7 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
 
     private void AddFinalist(int ordinal)
     {
-        if (SlotFor(ordinal) is >= 0 and var slot && !_finalists.Contains(slot))
+        if (SlotFor(ordinal) is >= 0 and var slot && selection.Allows(ordinal) && !_finalists.Contains(slot))
         {
             _finalists.Add(slot);
         }
@@ -218,16 +242,19 @@ internal sealed class LexicalSearch(IndexView view, ScopeFilter scope, TermWeigh
             length += view.UnitColumns.Length[unit];
             foreach (var entry in view.EntriesOf(unit))
             {
-                var place = scratch.PlaceOf[entry >> PostingList.CountBits];
-                if (place != 0)
+                var term = scratch.PlaceOf[entry >> PostingList.CountBits];
+                if (term != 0)
                 {
-                    counts[place - 1] += entry & PostingList.CountMask;
+                    counts[term - 1] += entry & PostingList.CountMask;
                 }
             }
         }
 
         _slots.Length[slot] = length;
-        scratch.Conversations.Add(Conversation(ordinal), counts);
+        if (Conversation(ordinal) is >= 0 and var place)
+        {
+            scratch.Conversations.Add(place, counts);
+        }
     }
 
     /// <summary>How likely a turn is to tell something, whatever its words: who speaks, whether it asks, whether it says when.</summary>

@@ -3,16 +3,19 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall.Ranking;
 
-/// <summary>The first pass: BM25 of every unit that has a word of the question, and the best of them that the scope allows.</summary>
-internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTerm[] terms, SearchScratch scratch)
+/// <summary>The first pass: BM25 of every unit that has a word of the question, and the memories with the best of them.</summary>
+internal readonly struct PostingScan(
+    IndexView view, ScopeFilter scope, Selection selection, ScoredTerm[] terms, SearchScratch scratch)
 {
-    /// <summary>Scores units and leaves the best in the scratch heap; the scores stay until <see cref="Clear"/>.</summary>
+    /// <summary>Scores units and leaves the best memories in the scratch heaps; the scores stay until <see cref="Clear"/>.</summary>
     public void Run(int candidates)
     {
         scratch.Heap.Reset(candidates);
+        scratch.Lifters.Reset(selection.IsEverything ? 0 : candidates);
         var postings = Postings();
         if (scope.Listed is { } listed && IsCheaper(listed, postings))
         {
@@ -88,6 +91,9 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
     /// <summary>Whether reading the listed memories beats reading all postings: a memory costs some cache misses, a posting a nanosecond.</summary>
     private static bool IsCheaper(ReadOnlyMemory<uint> listed, long postings) => listed.Length * 128L < postings;
 
+    /// <summary>Scores up to this one need not be offered.</summary>
+    private float Threshold => selection.IsEverything ? scratch.Heap.Threshold : Math.Min(scratch.Heap.Threshold, scratch.Lifters.Threshold);
+
     private bool IsSparse(long postings) => postings * 8 < view.Units;
 
     private void Accumulate(ScoredTerm term)
@@ -112,6 +118,7 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
             return;
         }
 
+        var best = 0f;
         for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
         {
             var score = 0f;
@@ -126,11 +133,10 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
             }
 
             scratch.Scores[unit] = score;
-            if (score > scratch.Heap.Threshold)
-            {
-                scratch.Heap.Offer(score, unit);
-            }
+            best = Math.Max(best, score);
         }
+
+        Offer(best, ordinal);
     }
 
     private void CollectFromList(ReadOnlySpan<uint> listed)
@@ -142,10 +148,13 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
                 break;
             }
 
+            var best = 0f;
             for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits((int)ordinal); unit++)
             {
-                Offer(scratch.Scores[unit], unit);
+                best = Math.Max(best, scratch.Scores[unit]);
             }
+
+            Offer(best, (int)ordinal);
         }
     }
 
@@ -156,44 +165,98 @@ internal readonly struct PostingScan(IndexView view, ScopeFilter scope, ScoredTe
             foreach (var posting in view.PostingsOf(term.Number))
             {
                 var unit = (int)(posting >> PostingList.CountBits);
-
-                // A unit with several of the words is met several times; a negative score marks it as seen.
-                var score = scratch.Scores[unit];
-                if (score > 0)
+                if (scratch.Scores[unit] > 0)
                 {
-                    Offer(score, unit);
-                    scratch.Scores[unit] = -score;
+                    var ordinal = view.UnitColumns.Memory[unit];
+                    Offer(TakeBest(ordinal), ordinal);
                 }
             }
         }
     }
 
+    /// <summary>A memory with several of the words is met several times; negative scores mark it as seen.</summary>
+    private float TakeBest(int ordinal)
+    {
+        var best = 0f;
+        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
+        {
+            best = Math.Max(best, scratch.Scores[unit]);
+            scratch.Scores[unit] = -Math.Abs(scratch.Scores[unit]);
+        }
+
+        return best;
+    }
+
     private void CollectFromScores()
     {
         var scores = scratch.Scores.AsSpan(0, view.Units);
-        var heap = scratch.Heap;
+        var memory = -1;
+        var best = 0f;
         var vectors = MemoryMarshal.Cast<float, Vector256<float>>(scores);
         for (var i = 0; i < vectors.Length; i++)
         {
-            var above = Vector256.GreaterThan(vectors[i], Vector256.Create(heap.Threshold)).ExtractMostSignificantBits();
+            var above = Vector256.GreaterThan(vectors[i], Vector256.Create(Threshold)).ExtractMostSignificantBits();
             for (; above != 0; above &= above - 1)
             {
                 var unit = (i * Vector256<float>.Count) + BitOperations.TrailingZeroCount(above);
-                Offer(scores[unit], unit);
+                Meet(unit, scores[unit], ref memory, ref best);
             }
         }
 
         for (var unit = vectors.Length * Vector256<float>.Count; unit < scores.Length; unit++)
         {
-            Offer(scores[unit], unit);
+            Meet(unit, scores[unit], ref memory, ref best);
+        }
+
+        Offer(best, memory);
+    }
+
+    /// <summary>Passages of one memory follow each other: the best of them is offered when the next memory begins.</summary>
+    private void Meet(int unit, float score, ref int memory, ref float best)
+    {
+        if (view.UnitColumns.Memory[unit] == memory)
+        {
+            best = Math.Max(best, score);
+            return;
+        }
+
+        Offer(best, memory);
+        memory = view.UnitColumns.Memory[unit];
+        best = score;
+    }
+
+    private void Offer(float score, int ordinal)
+    {
+        if (score <= Threshold || !scope.Allows(ordinal))
+        {
+            return;
+        }
+
+        if (selection.IsEverything)
+        {
+            scratch.Heap.Offer(score, ordinal);
+        }
+        else
+        {
+            OfferSelected(score, ordinal);
         }
     }
 
-    private void Offer(float score, int unit)
+    private void OfferSelected(float score, int ordinal)
     {
-        if (score > scratch.Heap.Threshold && scope.Allows(view.UnitColumns.Memory[unit]))
+        if (selection.Allows(ordinal))
         {
-            scratch.Heap.Offer(score, unit);
+            if (score > scratch.Heap.Threshold)
+            {
+                scratch.Heap.Offer(score, ordinal);
+            }
+        }
+        else if (score > scratch.Lifters.Threshold
+            && (MayBeHit(Volatile.Read(ref view.Columns.Previous[ordinal])) || MayBeHit(Volatile.Read(ref view.Columns.Next[ordinal]))))
+        {
+            scratch.Lifters.Offer(score, ordinal);
         }
     }
+
+    private bool MayBeHit(int ordinal) => scope.Allows(ordinal) && selection.Allows(ordinal);
 }

@@ -66,22 +66,22 @@ internal sealed class ScopeFilter
         && (!_isNarrow || IsWithin(ordinal))
         && ((_columns.State[ordinal] & MemoryColumns.Expires) == 0 || _columns.ExpiresAt[ordinal] > _now);
 
-    /// <summary>One bit per ordinal: what a vector search may return.</summary>
-    public ulong[] ToBitset()
+    /// <summary>One bit per ordinal that is in scope and selected.</summary>
+    public ulong[] ToBitset(Selection selection)
     {
         var bits = new ulong[(_memories + 63) / 64];
         if (Listed is { } listed)
         {
             foreach (var ordinal in listed.Span)
             {
-                Mark(bits, (int)ordinal);
+                Mark(bits, (int)ordinal, selection);
             }
         }
         else
         {
             for (var ordinal = 0; ordinal < _memories; ordinal++)
             {
-                Mark(bits, ordinal);
+                Mark(bits, ordinal, selection);
             }
         }
 
@@ -95,9 +95,9 @@ internal sealed class ScopeFilter
         && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
         && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
 
-    private void Mark(ulong[] bits, int ordinal)
+    private void Mark(ulong[] bits, int ordinal, Selection selection)
     {
-        if (Allows(ordinal))
+        if (Allows(ordinal) && selection.Allows(ordinal))
         {
             bits[ordinal >> 6] |= 1UL << (ordinal & 63);
         }

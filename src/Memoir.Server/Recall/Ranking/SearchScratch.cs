@@ -29,6 +29,9 @@ internal sealed class SearchScratch
 
     public CandidateHeap Heap { get; } = new();
 
+    /// <summary>Memories that may not be hits themselves but stand next to one that may.</summary>
+    public CandidateHeap Lifters { get; } = new();
+
     public SlotTable Slots { get; } = new();
 
     public static SearchScratch Rent(in IndexView view)

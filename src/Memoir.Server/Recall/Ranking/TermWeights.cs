@@ -49,6 +49,12 @@ internal sealed class TermWeights
     private void Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
     {
         var number = view.Find(word.Term);
+        if (view.Find(TermHash.AsCharacter(word.Term)) is >= 0 and var character)
+        {
+            // A single character of a script without spaces: it also stands in every longer run that holds it.
+            number = character;
+            weight = Idf(character, view, options) * word.Count;
+        }
 
         // "Art" may be who is meant; "art" is probably what is meant.
         var isName = char.IsUpper(word.Word[0]);

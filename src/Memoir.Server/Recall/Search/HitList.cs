@@ -4,12 +4,11 @@ using Memoir.Server.Recall.Ranking;
 namespace Memoir.Server.Recall.Search;
 
 /// <summary>Turns scored candidates into the final list: normalises, fuses, adds importance, and keeps the best.</summary>
-internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest request, LexicalSearch lexical, SlotTable slots)
+internal sealed class HitList(
+    IndexView view, RecallQuery query, RecallRequest request, Selection selection, LexicalSearch lexical, SlotTable slots)
 {
     private const float Knee = 0.8f;
     private readonly List<Ranked> _best = new(request.Limit + 1);
-    private readonly long _now = Analyzer.Micros(request.Scope.Now);
-    private readonly int _type = request.Type is { } type ? view.Types.Find(type)?.Number ?? -2 : -1;
 
     public List<RecallHit> Best(TenantIndex index)
     {
@@ -19,11 +18,6 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
         foreach (var slot in lexical.Finalists)
         {
             var ordinal = slots.Ordinal[slot];
-            if (!IsSelected(ordinal))
-            {
-                continue;
-            }
-
             var parts = lexical.Score(slot);
             var relevance = parts.Own + parts.Window + parts.Neighbours + parts.Conversation;
             if (recency > 0)
@@ -77,12 +71,7 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
             return;
         }
 
-        var importance = ImportanceOf(ordinal);
-        if (request.ImportanceMin is { } minimum && importance < minimum)
-        {
-            return;
-        }
-
+        var importance = selection.ImportanceOf(ordinal);
         var score = (request.SimilarityWeight * similarity) + (request.ImportanceWeight * importance);
         var ranked = new Ranked(ordinal, slot, score, similarity, importance, parts, cosine);
         if (_best.Count == request.Limit && !IsBetter(ranked, _best[^1]))
@@ -112,21 +101,6 @@ internal sealed class HitList(IndexView view, RecallQuery query, RecallRequest r
 
         var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
         return newer != 0 ? newer > 0 : view.Columns.Sequence[a.Ordinal] > view.Columns.Sequence[b.Ordinal];
-    }
-
-    private bool IsSelected(int ordinal) =>
-        (request.Role is not { } role || view.Columns.Role[ordinal] == role) && (_type == -1 || view.Columns.Type[ordinal] == _type);
-
-    private float ImportanceOf(int ordinal)
-    {
-        var type = view.Columns.Type[ordinal];
-        var parts = new MemoryParts(
-            view.Columns.Importance[ordinal],
-            float.IsNaN(view.Columns.ImportanceOverride[ordinal]) ? null : view.Columns.ImportanceOverride[ordinal],
-            view.Columns.OccurredAt[ordinal],
-            view.Columns.Role[ordinal],
-            type < 0 ? null : view.Types[type].Name);
-        return request.ImportanceOf?.Invoke(parts, _now) ?? parts.ImportanceOverride ?? parts.Importance;
     }
 
     private long Newest()

@@ -16,15 +16,16 @@ internal static class RecallEngine
         }
 
         var scope = new ScopeFilter(view, request.Scope);
+        var selection = new Selection(view, request);
         var scratch = SearchScratch.Rent(view);
         var options = request.Options.IsLong(query.Terms.Count, query.IsPersonal) ? request.Options.ForLong() : request.Options;
         var weights = request.Mode == RecallMode.Semantic ? new TermWeights() : TermWeights.Of(query, view, options);
-        var lexical = new LexicalSearch(view, scope, weights, options, scratch);
+        var lexical = new LexicalSearch(view, scope, selection, weights, options, scratch);
         try
         {
             var nearest = request.Mode == RecallMode.Lexical ? null : request.Semantic?.Nearest;
             lexical.Run(request.Limit, nearest);
-            var hits = new HitList(view, query, request, lexical, scratch.Slots);
+            var hits = new HitList(view, query, request, selection, lexical, scratch.Slots);
             return hits.Best(index);
         }
         finally
@@ -34,6 +35,10 @@ internal static class RecallEngine
         }
     }
 
-    /// <summary>One bit per ordinal that the scope allows: what a vector search may return.</summary>
-    public static ulong[] AllowedOrdinals(TenantIndex index, RecallScope scope) => new ScopeFilter(index.View(), scope).ToBitset();
+    /// <summary>One bit per ordinal that may be a hit: what a vector search may return.</summary>
+    public static ulong[] AllowedOrdinals(TenantIndex index, RecallRequest request)
+    {
+        var view = index.View();
+        return new ScopeFilter(view, request.Scope).ToBitset(new Selection(view, request));
+    }
 }

@@ -8,7 +8,7 @@ namespace Memoir.Server.Recall.Segments;
 internal static class IndexSegment
 {
     /// <summary>Raised whenever the layout or the analysis of text changes; a segment of another version must be built anew.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     private const uint Magic = 0x5352494d;
     private const int HeaderBytes = 24;
@@ -42,7 +42,7 @@ internal static class IndexSegment
 
             writer.Fixed(columns.Importance[ordinal]);
             writer.Fixed(columns.ImportanceOverride[ordinal]);
-            writer.Unsigned((ulong)conversations[columns.Conversation[ordinal]]);
+            writer.Unsigned((ulong)(columns.Conversation[ordinal] < 0 ? 0 : conversations[columns.Conversation[ordinal]] + 1));
             writer.Unsigned((ulong)(columns.User[ordinal] < 0 ? 0 : users[columns.User[ordinal]] + 1));
             writer.Unsigned((ulong)(columns.Type[ordinal] < 0 ? 0 : types[columns.Type[ordinal]] + 1));
             WriteUnits(writer, view, ordinal, places);
@@ -85,14 +85,14 @@ internal static class IndexSegment
             var expiresAt = (flags & 128) != 0 ? reader.Signed() : long.MaxValue;
             var importance = reader.FixedFloat();
             var importanceOverride = reader.FixedFloat();
-            var conversation = conversations[reader.Count()];
+            var conversation = reader.Count();
             var user = reader.Count();
             var type = reader.Count();
             unit.Read(ref reader, numbers);
             index.Append(new MemoryEntry
             {
                 Sequence = sequence,
-                ConversationId = conversation,
+                ConversationId = conversation == 0 ? null : conversations[conversation - 1],
                 UserId = user == 0 ? null : users[user - 1],
                 Type = type == 0 ? null : types[type - 1],
                 Role = (MemoryRole)(flags & 15),

@@ -46,5 +46,10 @@ internal static class TermHash
     /// <summary>The term under which a word counts when it is part of the memory's date.</summary>
     public static ulong AsDate(ulong term) => Label(Step(term & ~KindMask, 0x20002));
 
+    /// <summary>The term under which a character of a script without spaces counts, alone or within a longer run.</summary>
+    public static ulong AsCharacter(ulong term) => Label(Step(term & ~KindMask, 0x20003));
+
+    public static bool IsLabel(ulong term) => (term & KindMask) == LabelKind;
+
     private static ulong Label(ulong hash) => (hash & ~KindMask) | LabelKind;
 }

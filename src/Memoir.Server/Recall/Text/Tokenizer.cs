@@ -1,6 +1,6 @@
 namespace Memoir.Server.Recall.Text;
 
-/// <summary>Cuts text into terms: folded, stemmed words and numbers, and character bigrams where a script has no spaces.</summary>
+/// <summary>Cuts text into terms: folded, stemmed words and numbers, and characters with their bigrams where a script has no spaces.</summary>
 internal static class Tokenizer
 {
     private const int MaxWordLength = 64;
@@ -136,6 +136,8 @@ internal static class Tokenizer
     /// <summary>Adds the bigram that ends here. The answer carries the last character (low bits) and whether the run has a bigram already.</summary>
     private static int AddUnspaced(int character, int run, int at, TokenBuffer tokens)
     {
+        // Characters are found by questions of one character only; everything else goes by the bigrams.
+        tokens.Add(TermHash.AsCharacter(Single(character)), at, at + 1);
         if (run == 0)
         {
             return character << 1;
@@ -146,11 +148,13 @@ internal static class Tokenizer
         return (character << 1) | 1;
     }
 
+    private static ulong Single(int character) => TermHash.Content(TermHash.Step(TermHash.Seed, (uint)character));
+
     private static int EndUnspaced(int run, int at, TokenBuffer tokens)
     {
         if (run != 0 && (run & 1) == 0)
         {
-            tokens.Add(TermHash.Content(TermHash.Step(TermHash.Seed, (uint)run >> 1)), at - 1, at);
+            tokens.Add(Single(run >> 1), at - 1, at);
         }
 
         return 0;

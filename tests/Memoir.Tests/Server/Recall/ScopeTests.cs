@@ -87,13 +87,13 @@ public sealed class ScopeTests
     }
 
     [Fact]
-    public void The_bitset_marks_exactly_what_the_scope_allows()
+    public void The_bitset_marks_exactly_what_may_be_a_hit()
     {
         var index = RecallFixture.IndexOf(
-            Enumerable.Range(0, 130).Select(i => RecallFixture.Memory(i, "apple") with { UserId = i % 3 == 0 ? "u" : "v" }));
+            Enumerable.Range(0, 130).Select(i => RecallFixture.Memory(i, "apple") with { UserId = i % 3 == 0 ? "u" : "v", Role = i % 2 == 0 ? MemoryRole.Tool : MemoryRole.User }));
 
-        var bits = RecallEngine.AllowedOrdinals(index, Everything with { UserId = "u" });
+        var bits = RecallEngine.AllowedOrdinals(index, new RecallRequest(Everything with { UserId = "u" }, 10) { Role = MemoryRole.Tool });
 
-        Assert.All(Enumerable.Range(0, 130), i => Assert.Equal(i % 3 == 0, (bits[i >> 6] >> (i & 63) & 1) == 1));
+        Assert.All(Enumerable.Range(0, 130), i => Assert.Equal(i % 6 == 0, (bits[i >> 6] >> (i & 63) & 1) == 1));
     }
 }

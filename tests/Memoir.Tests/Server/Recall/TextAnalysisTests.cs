@@ -77,6 +77,40 @@ public sealed class TextAnalysisTests
         Assert.Equal(2, index.Found(query)[0]);
     }
 
+    [Theory]
+    [InlineData("我喜欢吃苹果", "我")]
+    [InlineData("我喜欢吃苹果", "苹")]
+    [InlineData("我喜欢吃苹果", "果")]
+    [InlineData("家里有只 猫", "猫")]
+    [InlineData("ฉันชอบกินทุเรียน", "ท")]
+    public void One_character_finds_the_runs_that_hold_it(string content, string query)
+    {
+        var index = RecallFixture.IndexOf("something else entirely", content, "一二三四五");
+
+        var hit = Assert.Single(index.Ask(query));
+
+        Assert.Equal(2, hit.Sequence);
+        Assert.Equal([query], hit.MatchedTerms);
+    }
+
+    [Fact]
+    public void Single_characters_do_not_count_for_longer_questions()
+    {
+        var index = RecallFixture.IndexOf("果苹", "苹果", "苹 果");
+
+        Assert.Equal([2], index.Found("苹果"));
+        Assert.Equal([1, 2, 3], index.Found("苹").Order());
+    }
+
+    [Fact]
+    public void A_long_text_without_spaces_is_cut_by_its_bigrams()
+    {
+        var memory = Analyzer.Analyse(RecallFixture.Memory(1, string.Concat(Enumerable.Range(0, 601).Select(i => (char)(0x4e00 + i)))));
+
+        Assert.Equal(10, memory.PassageEnds.Length);
+        Assert.All(memory.PassageLengths, length => Assert.Equal(60, length));
+    }
+
     [Fact]
     public void A_question_of_stop_words_alone_is_still_answered()
     {
