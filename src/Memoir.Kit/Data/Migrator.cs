@@ -23,10 +23,16 @@ public static partial class Migrator
         {
             return await database.SystemWriteAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
         }
-        catch (Exception exception) when (exception is SqliteException or ProblemException)
+        catch (SqliteException exception)
         {
-            throw new StartupException($"{database.Location} cannot be brought up to date{current}: {exception.Message}", exception);
+            throw Failed(exception);
         }
+        catch (ProblemException exception)
+        {
+            throw Failed(exception);
+        }
+
+        StartupException Failed(Exception cause) => new($"{database.Location} cannot be brought up to date{current}: {cause.Message}", cause);
     }
 
     internal static IReadOnlyList<Migration> Load(Assembly assembly, string engine)

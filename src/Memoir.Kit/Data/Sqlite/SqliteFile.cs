@@ -169,9 +169,13 @@ internal sealed class SqliteFile : IDisposable
                 throw new StartupException($"{path} is damaged (cut short, or not all of it is ours); it was left as it is. Restore a backup or move it away.");
             }
         }
-        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        catch (UnauthorizedAccessException exception)
         {
             throw new StartupException($"{path} cannot be read; check its owner and mode.", exception);
+        }
+        catch (IOException exception)
+        {
+            throw new StartupException($"{path} cannot be read: {exception.Message}", exception);
         }
     }
 
