@@ -70,7 +70,7 @@ public sealed class LogFormatterTests
     [Fact]
     public void An_exception_carries_type_message_stack_and_cause()
     {
-        var exception = Assert.Throws<Memoir.Kit.Data.StartupException>(Fail);
+        var exception = Assert.Throws<InvalidOperationException>(Fail);
 
         var logged = JsonDocument.Parse(Write(Json(), LogLevel.Error, "text", exception, [])).RootElement.GetProperty("exception");
 
