@@ -25,7 +25,7 @@ internal static partial class JsonRefusal
 
         if (Null().Match(exception.Message) is { Success: true } missingValue)
         {
-            return ProblemException.Body(Named(at, missingValue.Groups["name"].Value), "must not be null");
+            return ProblemException.Body(at.Length > 0 ? at : missingValue.Groups["name"].Value, "must not be null");
         }
 
         if (Duplicate().Match(exception.Message) is { Success: true } duplicate)
