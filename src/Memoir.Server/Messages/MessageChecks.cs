@@ -70,7 +70,7 @@ internal static class MessageChecks
 
         if (given is { } number && !double.IsFinite(number))
         {
-            throw ProblemException.Body("importance_override", "is out of range");
+            throw ProblemException.Body("importance_override", "must be a number in range");
         }
 
         checks.Range("importance_override", given, 0, 1).ThrowIfAny();

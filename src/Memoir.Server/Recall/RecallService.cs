@@ -8,7 +8,7 @@ using Memoir.Server.Recall.Search;
 namespace Memoir.Server.Recall;
 
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
-internal sealed class RecallService(Database database, RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
+internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
 {
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
@@ -16,7 +16,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
         var index = await indexes.GetAsync(tenant, ct);
         var scope = ScopeOf(question, time.Now());
         var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
-        var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, scope, hits), ct);
+        var items = hits.Count == 0 ? [] : await FetchAsync(tenant, index, question, scope, hits, ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         return new RecallAnswer(items, reason);
     }
@@ -60,8 +60,8 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
             parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
     };
 
-    private static async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
-        Session session, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits)
+    private async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits, CancellationToken ct)
     {
         var around = question.Neighbours == 0
             ? []
@@ -70,7 +70,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
             .Concat(around.SelectMany(n => n))
             .Concat(question.Explain ? hits.SelectMany(h => h.LiftedBy) : [])
             .Distinct().ToList();
-        var rows = (await MemoryReader.ListBySequenceAsync(session, wanted)).ToDictionary(row => row.Sequence);
+        var rows = (await memories.ListBySequenceAsync(tenant, wanted, ct)).ToDictionary(row => row.Sequence);
 
         // A hit whose row is gone was deleted between the ranking and this read.
         var items = new List<RecalledMemory>(hits.Count);

@@ -39,8 +39,8 @@ internal static partial class JsonRefusal
         }
 
         if (exception.InnerException is not null and not JsonException { InnerException: null } || exception.Message.Contains("could not be converted", StringComparison.Ordinal)
-            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal) || exception.Message.Contains("number in range", StringComparison.Ordinal) || exception.Message.Contains("disallows null", StringComparison.OrdinalIgnoreCase)
-            || exception.Message.Contains("does not allow null", StringComparison.OrdinalIgnoreCase))
+            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal)
+            || exception.Message.Contains("nullability annotation", StringComparison.Ordinal))
         {
             if (at.Length > 0 || exception.Message.Contains("could not be converted", StringComparison.Ordinal))
             {
@@ -60,7 +60,7 @@ internal static partial class JsonRefusal
         var t when t.Contains("String", StringComparison.Ordinal) => "must be a string",
         var t when t.Contains("Boolean", StringComparison.Ordinal) => "must be true or false",
         var t when t.Contains("Int32", StringComparison.Ordinal) || t.Contains("Int64", StringComparison.Ordinal) => "must be a whole number in range",
-        var t when t.Contains("Double", StringComparison.Ordinal) => "must be a number",
+        var t when t.Contains("Double", StringComparison.Ordinal) => "must be a number in range",
         _ when message.Contains("null", StringComparison.OrdinalIgnoreCase) => "must not be null",
         _ => "has the wrong type",
     };

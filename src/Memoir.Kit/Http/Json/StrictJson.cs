@@ -23,7 +23,7 @@ public static class StrictJson
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // Answers are JSON, never embedded in a page.
             DefaultIgnoreCondition = JsonIgnoreCondition.Never,
             TypeInfoResolver = JsonTypeInfoResolver.Combine(contexts),
-            Converters = { new InstantConverter(), new FiniteNumberConverter() },
+            Converters = { new InstantConverter(), new FiniteConverter() },
         };
 
     /// <summary>Reads the whole body. The caller returns the buffer by disposing it.</summary>
@@ -158,13 +158,13 @@ public static class StrictJson
     private static ProblemException TooLarge(int limit) =>
         new(Problem.PayloadTooLarge, $"The body may have at most {limit} bytes.");
 
-    /// <summary>1e400 is JSON and reads as infinity, which no answer could carry.</summary>
-    private sealed class FiniteNumberConverter : JsonConverter<double>
+    /// <summary>1e400 is JSON, but it would become infinite: no rule about ranges is meant to meet that.</summary>
+    private sealed class FiniteConverter : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType is JsonTokenType.Number && double.IsFinite(reader.GetDouble())
-                ? reader.GetDouble()
-                : throw new JsonException("a number in range is expected");
+            reader.TokenType is JsonTokenType.Number && reader.TryGetDouble(out var number) && double.IsFinite(number)
+                ? number
+                : throw new JsonException("The JSON value could not be converted to System.Double.");
 
         public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
     }
