@@ -170,7 +170,7 @@ public sealed class WireValueTests
     [InlineData("?limit=0", Problem.ValidationFailed)]
     [InlineData("?limit=201", Problem.ValidationFailed)]
     [InlineData("?limit=-1", Problem.ValidationFailed)]
-    [InlineData("?limit=1e2", Problem.ValidationFailed)]
+    [InlineData("?limit=1e2", Problem.InvalidRequest)]
     [InlineData("?limit=99999999999999999999", Problem.ValidationFailed)]
     [InlineData("?limit=1&limit=2", Problem.InvalidRequest)]
     [InlineData("?limit=%00", Problem.InvalidRequest)]
