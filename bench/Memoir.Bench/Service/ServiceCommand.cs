@@ -56,10 +56,21 @@ internal static class ServiceCommand
         Console.WriteLine(report);
         if (options.OutputFile is { } file)
         {
-            await File.WriteAllTextAsync(file, report, ct);
+            await WriteAsync(file, report, ct);
         }
 
         return rows.Sum(row => row.Result.Errors) == 0 ? 0 : 1;
+    }
+
+    /// <summary>A page that marks a place for the table gets it there; any other file becomes the table.</summary>
+    private static async Task WriteAsync(string file, string report, CancellationToken ct)
+    {
+        const string begin = "<!-- table: service -->";
+        const string end = "<!-- end -->";
+        var page = File.Exists(file) ? await File.ReadAllTextAsync(file, ct) : "";
+        var from = page.IndexOf(begin, StringComparison.Ordinal);
+        var to = from < 0 ? -1 : page.IndexOf(end, from, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(file, to < 0 ? report : $"{page[..(from + begin.Length)]}\n\n{report}\n{page[to..]}", ct);
     }
 
     private static string Report(ServiceOptions options, List<Measurement> rows, TimeSpan took, double? neighbours)

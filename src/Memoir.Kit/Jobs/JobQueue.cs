@@ -54,10 +54,10 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     public async Task<IReadOnlyList<Job>> ClaimAsync(CancellationToken ct)
     {
         const string anyDue = $"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Due} LIMIT 1) AS due";
-        const string take = "UPDATE jobs SET status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1";
+        const string taken = "status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1";
         const string columns = "id, tenant_id, kind, payload, attempts, fence";
-        const string takeCutOff = $"{take} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {OneCutOff}) RETURNING {columns}";
-        const string takeWaiting = $"{take} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Waiting}) RETURNING {columns}";
+        const string takeCutOff = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {OneCutOff}) RETURNING {columns}";
+        const string takeWaiting = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Waiting}) RETURNING {columns}";
 
         var now = time.Now();
         if (await database.SystemReadAsync(session => session.ScalarAsync(anyDue, new { now }), ct) is 0)

@@ -70,7 +70,6 @@ public sealed class WireValueTests
 
     [Theory]
     [InlineData("another list", 2)]
-    [InlineData("list a", 1)]
     [InlineData("list a", 3)]
     public void A_cursor_of_another_list_is_refused(string filter, int values)
     {
