@@ -15,6 +15,7 @@ public sealed class Database : IDisposable
     private readonly SqliteConnection _writing;
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
+    private bool _isClosed;
 
     /// <exception cref="StartupException">The database cannot be used; nothing was changed.</exception>
     public Database(IOptions<DatabaseOptions> options, Meters meters)
@@ -74,6 +75,11 @@ public sealed class Database : IDisposable
     /// <summary>Lets the writes that were accepted finish, then closes the files.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _isClosed, true))
+        {
+            return;
+        }
+
         _writer.Dispose();
         _readers.Dispose();
         _writing.Dispose();

@@ -16,8 +16,13 @@ public static class Cursor
     /// <param name="order">The order values of the last item given.</param>
     public static string Encode(string filter, params ReadOnlySpan<string> order)
     {
-        var text = Hash(filter) + Separator + string.Join(Separator, order);
-        return Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text));
+        var text = new StringBuilder(Hash(filter));
+        foreach (var value in order)
+        {
+            text.Append(Separator).Append(Mask(value));
+        }
+
+        return Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text.ToString()));
     }
 
     /// <exception cref="ProblemException">The cursor is not ours, or belongs to another list: 400 <c>invalid-cursor</c>.</exception>
@@ -28,11 +33,10 @@ public static class Cursor
             var bytes = new byte[Base64Url.GetMaxDecodedLength(cursor.Length)];
             if (Base64Url.TryDecodeFromChars(cursor, bytes, out var length))
             {
-                // The last value may be a caller's text, with separators of its own.
-                var parts = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(Separator, values + 1);
+                var parts = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(Separator);
                 if (parts.Length == values + 1 && parts[0] == Hash(filter))
                 {
-                    return parts[1..];
+                    return Array.ConvertAll(parts[1..], Unmask);
                 }
             }
         }
@@ -42,6 +46,11 @@ public static class Cursor
 
     public static ProblemException Invalid() =>
         new(Problem.InvalidCursor, "The cursor does not belong to this list; start again without one.");
+
+    /// <summary>A value may be a caller's text, with separators of its own.</summary>
+    private static string Mask(string value) => value.Replace("\u001e", "\u001e0", StringComparison.Ordinal).Replace("\u001f", "\u001e1", StringComparison.Ordinal);
+
+    private static string Unmask(string value) => value.Replace("\u001e1", "\u001f", StringComparison.Ordinal).Replace("\u001e0", "\u001e", StringComparison.Ordinal);
 
     private static string Hash(string filter) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(filter)).AsSpan(0, 8));

@@ -27,6 +27,10 @@ public sealed partial class Readiness(IEnumerable<IReadinessProbe> probes, TimeP
         return new HealthReport(_draining, entries);
     }
 
+    /// <summary>Asks one probe alone, by its name.</summary>
+    public Task<ReadinessEntry> CheckAsync(string probe, CancellationToken ct) =>
+        CheckAsync(_probes.First(known => known.Name == probe), ct);
+
     private async Task<ReadinessEntry> CheckAsync(IReadinessProbe probe, CancellationToken ct)
     {
         var started = time.GetTimestamp();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
@@ -50,11 +49,10 @@ internal static class AdminFeature
     private static Answer Version() => Answer.Ok(new VersionResponse(Product.Version), WireJson.Of<VersionResponse>());
 
     private static async Task<IResult> HealthAsync(
-        HttpContext http, Database database, IOptions<AdminOptions> options, TimeProvider time, CancellationToken ct)
+        HttpContext http, Readiness readiness, IOptions<AdminOptions> options, TimeProvider time, CancellationToken ct)
     {
-        var started = Stopwatch.GetTimestamp();
-        var result = await new DatabaseProbe(database).CheckAsync(ct);
-        var isOk = result.State is ReadinessState.Ok;
+        var database = await readiness.CheckAsync(DatabaseProbe.Is, ct);
+        var isOk = database.State is ReadinessState.Ok;
         var status = isOk ? "ok" : "degraded";
         var answer = Caller.TryOf(http) is null
             ? new HealthResponse { Status = status }
@@ -63,7 +61,7 @@ internal static class AdminFeature
                 Status = status,
                 Database = isOk ? "ok" : "error",
                 Timestamp = time.Now(),
-                LatencyMs = Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 3),
+                LatencyMs = Math.Round(database.Elapsed.TotalMilliseconds, 3),
                 UptimeSeconds = Math.Round(Product.Uptime.TotalSeconds, 1),
                 Environment = options.Value.Environment,
                 Version = Product.Version,

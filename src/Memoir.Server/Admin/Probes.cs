@@ -8,7 +8,9 @@ namespace Memoir.Server.Admin;
 /// <summary>Can the database be read?</summary>
 internal sealed class DatabaseProbe(Database database) : IReadinessProbe
 {
-    public string Name => "database";
+    public const string Is = "database";
+
+    public string Name => Is;
 
     public async ValueTask<ReadinessResult> CheckAsync(CancellationToken ct)
     {

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Memoir.Kit.Telemetry;
+
 namespace Memoir.Server.Embeddings;
 
 /// <summary>Turns texts into vectors whose nearness says how alike the texts are.</summary>
@@ -56,5 +59,26 @@ internal static class EmbeddingVector
         }
 
         return true;
+    }
+}
+
+/// <summary>Asks an embedder and measures how long that took, whatever came of it.</summary>
+internal static class MeasuredEmbedding
+{
+    public static async Task<IReadOnlyList<float[]>> EmbedAsync(
+        this IEmbedder embedder, Meters meters, IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var outcome = "failed";
+        try
+        {
+            var vectors = await embedder.EmbedAsync(texts, purpose, ct);
+            outcome = "succeeded";
+            return vectors;
+        }
+        finally
+        {
+            meters.EmbeddingGenerated(embedder.Generation.Provider, outcome, Stopwatch.GetElapsedTime(started));
+        }
     }
 }

@@ -11,7 +11,7 @@ namespace Memoir.Server.Memories;
 
 /// <summary>Gives stored memories their vectors when the embedder is a service elsewhere.</summary>
 internal sealed class EmbedMemoriesJob(
-    Database database, IEmbedder embedder, MemoryVectors vectors, RecallIndexes indexes, IOptions<JobOptions> options) : IJobHandler
+    Database database, MemoryVectors vectors, RecallIndexes indexes, IOptions<JobOptions> options) : IJobHandler
 {
     public string Kind => MemoryVectors.JobKind;
 
@@ -26,7 +26,7 @@ internal sealed class EmbedMemoriesJob(
 
         try
         {
-            var found = await embedder.EmbedAsync([.. memories.Select(m => m.Content)], EmbeddingPurpose.Document, ct);
+            var found = await vectors.AskAsync([.. memories.Select(m => m.Content)], ct);
             return session => KeepAsync(session, memories, found);
         }
         catch (EmbeddingException exception) when (exception.IsPermanent || job.Attempts >= options.Value.JobMaxAttempts)

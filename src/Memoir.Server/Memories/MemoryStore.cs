@@ -93,11 +93,19 @@ internal static class MemoryStore
         return session.QueryAsync<Memory>(sql, new { sequences });
     }
 
-    public static Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids)
+    /// <summary>One by one: a list of ids after IN would not be given to the engine in the form in which ids are stored.</summary>
+    public static async Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids)
     {
-        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND id IN @ids";
+        var found = new List<Memory>(ids.Count);
+        foreach (var id in ids)
+        {
+            if (await FindAsync(session, id) is { } memory)
+            {
+                found.Add(memory);
+            }
+        }
 
-        return session.QueryAsync<Memory>(sql, new { ids });
+        return found;
     }
 
     /// <summary>A run of the tenant's order, for filling the index.</summary>

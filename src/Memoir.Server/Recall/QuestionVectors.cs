@@ -1,3 +1,4 @@
+using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Search;
@@ -5,7 +6,7 @@ using Memoir.Server.Recall.Search;
 namespace Memoir.Server.Recall;
 
 /// <summary>The vector of a question, and what it may say: a provider that fails degrades the answer, never refuses it.</summary>
-internal sealed partial class QuestionVectors(IEmbedder embedder, ILogger<QuestionVectors> logger)
+internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters, ILogger<QuestionVectors> logger)
 {
     /// <summary>What a model's similarity counts next to the words, which count 1.</summary>
     private const float ModelWeight = 0.6f;
@@ -27,7 +28,7 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, ILogger<Questi
     {
         try
         {
-            var vectors = await embedder.EmbedAsync([query], EmbeddingPurpose.Query, ct);
+            var vectors = await embedder.EmbedAsync(meters, [query], EmbeddingPurpose.Query, ct);
             return (QueryVector.From(vectors[0]), null);
         }
         catch (EmbeddingException exception)

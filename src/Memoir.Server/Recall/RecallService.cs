@@ -88,12 +88,12 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         return items;
     }
 
-    /// <summary>By the score as the wire shows it, ties newer first, then by id.</summary>
+    /// <summary>By the score as the wire shows it, ties newer first: later said, else later written. The order of the cut, too.</summary>
     private static int ByScore(RecalledMemory a, RecalledMemory b)
     {
-        var byScore = Math.Round(b.Hit.Score, 4).CompareTo(Math.Round(a.Hit.Score, 4));
+        var byScore = Math.Round((double)b.Hit.Score, 4).CompareTo(Math.Round((double)a.Hit.Score, 4));
         var byTime = byScore != 0 ? byScore : b.Memory.OccurredAt.CompareTo(a.Memory.OccurredAt);
-        return byTime != 0 ? byTime : a.Memory.Id.CompareTo(b.Memory.Id);
+        return byTime != 0 ? byTime : b.Memory.Sequence.CompareTo(a.Memory.Sequence);
     }
 
     private static RecallScope ScopeOf(RecallQuestion question, DateTimeOffset now) => new(now)

@@ -22,11 +22,7 @@ internal sealed class LogCapture : ILoggerProvider
     private sealed class Writer(string category, ConcurrentQueue<string> lines) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull
-        {
-            lines.Enqueue(Describe(state));
-            return null;
-        }
+            where TState : notnull => null; // Of scopes our formatters print the request id alone.
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
 
@@ -11,7 +12,7 @@ namespace Memoir.Server.Embeddings.Stored;
 /// builtin ones are a function of the text alone, computed in two microseconds: they are never stored, only made where
 /// a search needs them.
 /// </summary>
-internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs)
+internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs, Meters meters)
 {
     public const string JobKind = "embed-memories";
 
@@ -42,6 +43,10 @@ internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs)
         Span<float> vector = stackalloc float[BuiltinEmbedder.Dimensions];
         return _builtin.Embed(content, vector) ? VectorCodec.Encode(vector) : [];
     }
+
+    /// <summary>Asks the provider for the vectors of texts, in their order.</summary>
+    public Task<IReadOnlyList<float[]>> AskAsync(IReadOnlyList<string> texts, CancellationToken ct) =>
+        embedder.EmbedAsync(meters, texts, EmbeddingPurpose.Document, ct);
 
     public Task KeepAsync(Session session, long sequence, byte[] vector) =>
         EmbeddingStore.PutAsync(session, Generation.Key, sequence, vector);

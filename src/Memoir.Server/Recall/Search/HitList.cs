@@ -92,11 +92,12 @@ internal sealed class HitList(
         }
     }
 
+    /// <summary>By the score as callers see it, then newer first: what makes the cut is what would have come first.</summary>
     private bool IsBetter(in Ranked a, in Ranked b)
     {
-        if (a.Score != b.Score)
+        if (a.ShownScore != b.ShownScore)
         {
-            return a.Score > b.Score;
+            return a.ShownScore > b.ShownScore;
         }
 
         var newer = view.Columns.OccurredAt[a.Ordinal].CompareTo(view.Columns.OccurredAt[b.Ordinal]);
@@ -154,5 +155,8 @@ internal sealed class HitList(
 
     /// <summary>A candidate on its way to becoming a hit.</summary>
     private readonly record struct Ranked(
-        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine);
+        int Ordinal, int Slot, float Score, float Similarity, float Importance, LexicalParts Parts, float Cosine)
+    {
+        public double ShownScore { get; } = Math.Round((double)Score, 4);
+    }
 }

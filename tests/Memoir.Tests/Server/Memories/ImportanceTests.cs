@@ -14,20 +14,20 @@ public sealed class ImportanceTests
     public static TheoryData<TestEngine> Engines => TestEngines.All;
 
     [Theory]
-    [InlineData("user", "ok", 0.5)]
-    [InlineData("assistant", "ok", 0.35)]
-    [InlineData("system", "ok", 0.2)]
-    [InlineData("tool", "ok", 0.2)]
-    [InlineData(null, "ok", 0.5)]
-    [InlineData("user", "", 0.5)]
-    [InlineData("user", "where does the train leave", 0.5)]
-    [InlineData("user", "it costs about 30 euro", 0.575)]
-    [InlineData("user", "they met Anna in town", 0.575)]
-    [InlineData("user", "i think my dog barks", 0.56)]
-    [InlineData("user", "please remember that for later", 0.59)]
+    [InlineData("user", "ok", 0.7)]
+    [InlineData("assistant", "ok", 0.525)]
+    [InlineData("system", "ok", 0.28)]
+    [InlineData("tool", "ok", 0.28)]
+    [InlineData(null, "ok", 0.7)]
+    [InlineData("user", "", 0.7)]
+    [InlineData("user", "where does the train leave", 0.7)]
+    [InlineData("user", "it costs about 30 euro", 0.72)]
+    [InlineData("user", "they met Anna in town", 0.705)]
+    [InlineData("user", "i think my dog barks", 0.725)]
+    [InlineData("user", "please remember that for later", 0.75)]
     [InlineData("user", "Please remember my dentist Dr. Weber on 14 May", 0.8)]
-    [InlineData("assistant", "Please remember my dentist Dr. Weber on 14 May", 0.65)]
-    [InlineData("user", "30", 0.51875)]
+    [InlineData("assistant", "Please remember my dentist Dr. Weber on 14 May", 0.625)]
+    [InlineData("user", "30", 0.705)]
     public void The_fixed_part_is_role_and_signals(string? role, string content, double expected) =>
         Assert.Equal(expected, Importance.Base(role, content), 5);
 
@@ -78,9 +78,9 @@ public sealed class ImportanceTests
         var later = await client.ReadAsync(url);
         var found = (await client.SearchAsync("euro")).Items()[0];
 
-        Assert.Equal(0.775, stored.Number("importance_score"));
-        Assert.Equal(0.675, later.Number("importance_score"));
-        Assert.Equal(0.675, found.Number("importance"));
+        Assert.Equal(0.92, stored.Number("importance_score"));
+        Assert.Equal(0.82, later.Number("importance_score"));
+        Assert.Equal(0.82, found.Number("importance"));
         Assert.Equal(stored.Text("updated_at"), later.Text("updated_at"));
     }
 
@@ -91,7 +91,7 @@ public sealed class ImportanceTests
 
         var stored = await server.As("acme").StoreAsync("ok", ("created_at", "2025-12-16T12:00:00Z"));
 
-        Assert.Equal(0.6, stored.Number("importance_score"));
+        Assert.Equal(0.8, stored.Number("importance_score"));
     }
 
     private static Arbitrary<string> Texts() => ArbMap.Default.ArbFor<NonNull<string>>().Convert(text => text.Get, NonNull<string>.NewNonNull);

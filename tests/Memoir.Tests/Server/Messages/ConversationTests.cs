@@ -76,7 +76,7 @@ public sealed class ConversationTests
     {
         await using var server = await TestApp.StartAsync(engine);
         var client = server.As("acme");
-        string[] ids = ["\u001f", "a\u001fb", "a/b", "a%2Fb", "b?c#d", "東京", string.Concat(Enumerable.Repeat("😀", 255)), " ", "..", "."];
+        string[] ids = ["\u001f", "a\u001fb", "\u001e1", "\u001e\u001f0", "a/b", "a%2Fb", "b?c#d", "東京", string.Concat(Enumerable.Repeat("😀", 255)), " ", "..", "."];
         await client.StoreManyAsync(ids.Select(id => Message("x", ("conversation_id", id))));
         var seen = new List<string?>();
         string? cursor = null;
