@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
 using Memoir.Kit.Settings;
@@ -25,12 +27,13 @@ internal static partial class Startup
 
         try
         {
-            var builder = WebApplication.CreateSlimBuilder(args is ["serve", ..] ? args[1..] : args);
+            // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
+            var builder = WebApplication.CreateSlimBuilder([.. args is ["serve", ..] ? args[1..] : args, "--hostBuilder:reloadConfigOnChange=false"]);
             add(builder);
             await using var app = builder.Build();
             use(app);
             await PrepareAsync(app);
-            await app.RunAsync();
+            await ServeAsync(app);
             return 0;
         }
         catch (Exception exception) when (SettingsSetup.Explain(exception) is not null)
@@ -63,13 +66,30 @@ internal static partial class Startup
         var http = services.GetRequiredService<IOptions<HttpOptions>>().Value;
         if (app.Urls.Count == 0 && string.IsNullOrEmpty(app.Configuration["urls"]) && string.IsNullOrEmpty(app.Configuration["http_ports"]))
         {
-            app.Urls.Add($"http://{http.Host}:{http.Port}");
+            var host = http.Host.Contains(':', StringComparison.Ordinal) ? $"[{http.Host}]" : http.Host;
+            app.Urls.Add($"http://{host}:{http.Port}");
         }
 
         if (services.GetRequiredService<Authenticator>().IsLoopbackOnly)
         {
             LogLoopbackOnly(logger);
         }
+    }
+
+    private static async Task ServeAsync(WebApplication app)
+    {
+        var addresses = string.Join(", ", app.Urls);
+        try
+        {
+            await app.StartAsync();
+            LogListening(app.Logger, string.Join(", ", app.Urls));
+        }
+        catch (Exception exception) when (exception is IOException { InnerException: AddressInUseException } or SocketException)
+        {
+            throw new StartupException($"MEMORY_PORT: cannot listen on {addresses}: {exception.Message} Example: MEMORY_PORT=8001", exception);
+        }
+
+        await app.WaitForShutdownAsync();
     }
 
     private static void PrepareFolder(DatabaseOptions options)
@@ -82,12 +102,15 @@ internal static partial class Startup
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"MEMORY_DATA_DIRECTORY: the folder {folder} cannot be made or used: {exception.Message}", exception);
+            throw new StartupException($"MEMORY_DATA_DIRECTORY: the folder {folder} cannot be made or used: {exception.Message} Example: MEMORY_DATA_DIRECTORY=/var/lib/memoir", exception);
         }
     }
 
     [LoggerMessage(LogLevel.Information, "Memoir {Version} keeps its data in {Folder} (database {Database}, SQLite {SqliteVersion}, {Migrations} migrations applied).")]
     private static partial void LogStarted(ILogger logger, string version, string folder, string database, Version sqliteVersion, int migrations);
+
+    [LoggerMessage(LogLevel.Information, "Memoir listens on {Addresses}.")]
+    private static partial void LogListening(ILogger logger, string addresses);
 
     [LoggerMessage(LogLevel.Warning, "{Warning}")]
     private static partial void LogWarning(ILogger logger, string warning);

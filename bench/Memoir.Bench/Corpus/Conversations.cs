@@ -18,9 +18,9 @@ internal sealed class Conversations(Vocabulary vocabulary, int seed)
 
     public static string Tenant(int number) => $"bench-{number}";
 
-    /// <summary>Bodies of single stores, spread over the tenants in turn.</summary>
-    public ReadOnlyMemory<byte>[] Stores(Requests requests, int count, int tenants) =>
-        [.. Enumerable.Range(0, count).Select(i => requests.Post("/v1/messages", Json(json => Write(json, Tenant(i % tenants)))))];
+    /// <summary>Single stores.</summary>
+    public ReadOnlyMemory<byte>[] Stores(Requests requests, int count, Func<int, string> tenantOf) =>
+        [.. Enumerable.Range(0, count).Select(i => requests.Post("/v1/messages", Json(json => Write(json, tenantOf(i)))))];
 
     /// <summary>Batches that hold <paramref name="messages"/> messages in all; a batch has one tenant.</summary>
     public ReadOnlyMemory<byte>[] Batches(Requests requests, int messages, int perBatch, Func<int, string> tenantOf) =>

@@ -81,13 +81,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>kill -9: no handler runs, nothing is flushed.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>kill -9, and back when the process is gone.</summary>
     public async Task KillAsync()
     {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-        }
-
+        _process.Kill();
         await _process.WaitForExitAsync(CancellationToken.None);
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace Memoir.Bench.Load;
@@ -47,7 +48,7 @@ internal sealed class LoadRun(LoadPlan plan)
             var start = Stopwatch.GetTimestamp();
             _countFrom = start + Ticks(plan.Warmup);
             _end = plan.Duration is { } duration ? _countFrom + Ticks(duration) : long.MaxValue;
-            await Task.WhenAll(connections.Select((connection, i) => LoopAsync(connection, _histograms[i], ct)));
+            await Task.WhenAll(Enumerable.Range(0, plan.Clients).Select(i => LoopAsync(connections, i, ct)));
 
             var seconds = Stopwatch.GetElapsedTime(_countFrom).TotalSeconds;
             var all = new LatencyHistogram();
@@ -60,9 +61,10 @@ internal sealed class LoadRun(LoadPlan plan)
         }
     }
 
-    private async Task LoopAsync(HttpConnection connection, LatencyHistogram histogram, CancellationToken ct)
+    private async Task LoopAsync(List<HttpConnection> connections, int client, CancellationToken ct)
     {
         var requests = plan.Requests;
+        var histogram = _histograms[client];
         while (true)
         {
             var index = Interlocked.Increment(ref _next);
@@ -77,18 +79,37 @@ internal sealed class LoadRun(LoadPlan plan)
                 return;
             }
 
-            var status = await connection.ExchangeAsync(requests[index % requests.Length], ct);
+            var connection = connections[client];
+            int status;
+            try
+            {
+                status = await connection.ExchangeAsync(requests[index % requests.Length], ct);
+            }
+            catch (Exception error) when (error is IOException or SocketException)
+            {
+                Fail($"no answer: {error.Message}");
+                connection.Dispose();
+                connections[client] = new HttpConnection(plan.Endpoint);
+                await connections[client].ConnectAsync(ct);
+                continue;
+            }
+
             var answered = Stopwatch.GetTimestamp();
             if (status is < 200 or > 299)
             {
-                Interlocked.Increment(ref _errors);
-                _firstError ??= $"{status} {Encoding.UTF8.GetString(connection.Body.Span[..Math.Min(300, connection.Body.Length)])}";
+                Fail($"{status} {Encoding.UTF8.GetString(connection.Body.Span[..Math.Min(300, connection.Body.Length)])}");
             }
             else if (sent >= _countFrom)
             {
                 histogram.Record((answered - sent) * 1_000_000_000 / Stopwatch.Frequency);
             }
         }
+    }
+
+    private void Fail(string what)
+    {
+        Interlocked.Increment(ref _errors);
+        _firstError ??= what;
     }
 
     private static long Ticks(TimeSpan span) => (long)(span.TotalSeconds * Stopwatch.Frequency);

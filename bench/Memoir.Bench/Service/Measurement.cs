@@ -50,7 +50,7 @@ internal sealed record Measurement(Operation Operation, string Title, int Client
     /// <summary>The same in a few words, for the one who waits.</summary>
     public string Progress() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Title}, {Number(Memories)} memories, {Number(Tenants)} tenants, {Clients} clients: p50 {P50:N3} ms, {UnitsPerSecond:N0}/s, {Result.Errors} errors");
+        $"{Title}{(Memories is null ? "" : $", {Number(Memories)} memories, {Number(Tenants)} tenants")}, {Clients} clients: p50 {P50:N3} ms, {UnitsPerSecond:N0}/s, {Result.Errors} errors");
 
     public const string Header =
         """

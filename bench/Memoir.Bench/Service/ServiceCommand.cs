@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Memoir.Bench.Corpus;
+using Memoir.Bench.Limits;
 
 namespace Memoir.Bench.Service;
 
@@ -22,6 +24,7 @@ internal static class ServiceCommand
         }
 
         var started = Stopwatch.GetTimestamp();
+        var neighbours = new Neighbours();
         var scratch = Directory.CreateTempSubdirectory("memoir-bench-");
         var rows = new List<Measurement>();
         try
@@ -39,29 +42,46 @@ internal static class ServiceCommand
                 }
             }
         }
+        catch (Exception error) when (error is InvalidOperationException or SocketException or FileNotFoundException)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 1;
+        }
         finally
         {
             scratch.Delete(recursive: true);
         }
 
-        var report = Report(options, rows, Stopwatch.GetElapsedTime(started));
+        var report = Report(options, rows, Stopwatch.GetElapsedTime(started), neighbours.Share());
         Console.WriteLine(report);
         if (options.OutputFile is { } file)
         {
-            await File.WriteAllTextAsync(file, report, ct);
+            await WriteAsync(file, report, ct);
         }
 
         return rows.Sum(row => row.Result.Errors) == 0 ? 0 : 1;
     }
 
-    private static string Report(ServiceOptions options, List<Measurement> rows, TimeSpan took)
+    /// <summary>A page that marks a place for the table gets it there; any other file becomes the table.</summary>
+    private static async Task WriteAsync(string file, string report, CancellationToken ct)
+    {
+        const string begin = "<!-- table: service -->";
+        const string end = "<!-- end -->";
+        var page = File.Exists(file) ? await File.ReadAllTextAsync(file, ct) : "";
+        var from = page.IndexOf(begin, StringComparison.Ordinal);
+        var to = from < 0 ? -1 : page.IndexOf(end, from, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(file, to < 0 ? report : $"{page[..(from + begin.Length)]}\n\n{report}\n{page[to..]}", ct);
+    }
+
+    private static string Report(ServiceOptions options, List<Measurement> rows, TimeSpan took, double? neighbours)
     {
         var lines = new List<string>
         {
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}; "
-                + $"{(options.Quick ? "quick run, not for comparison" : "full run")}, {took.TotalSeconds:N0} s."),
+                + $"{(options.Quick ? "quick run, not for comparison" : "full run")}, {took.TotalSeconds:N0} s; "
+                + $"other processes used {neighbours:P0} of the machine meanwhile."),
             "",
             Measurement.Header,
         };

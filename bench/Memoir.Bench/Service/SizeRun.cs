@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Memoir.Bench.Corpus;
 using Memoir.Bench.Load;
 
@@ -25,11 +26,18 @@ internal sealed class SizeRun(
 
             await WarmUpAsync(target, ct);
             await FillAsync(target, ct);
+            await TouchTenantsAsync(target, ct);
             await SearchAsync(target, clients: 1, ct);
             await SearchAsync(target, clients: 8, ct);
             target = await RestartAsync(target, ct);
+            await WarmUpAsync(target, ct);
             await StoreAsync(target, clients: 1, count: 60_000, ct);
             await StoreAsync(target, clients: 64, count: 100_000, ct);
+        }
+        catch (SocketException error)
+        {
+            throw new InvalidOperationException(
+                $"{error.Message}. The server ended: {target.Process?.HasExited}. Its last lines:\n{target.Process?.LastLines}", error);
         }
         finally
         {
@@ -47,6 +55,7 @@ internal sealed class SizeRun(
         for (var round = 0; round < 3; round++)
         {
             await Expect2xxAsync(target, _conversations.Batches(target.Requests, 1_000, 20, _ => WarmupTenant), ct);
+            await Expect2xxAsync(target, _conversations.Stores(target.Requests, 500, _ => WarmupTenant), ct);
             await Task.Delay(TimeSpan.FromMilliseconds(250), ct);
         }
 
@@ -69,6 +78,16 @@ internal sealed class SizeRun(
         }
     }
 
+    /// <summary>Over many tenants the first search in each may have to load what the server keeps of it; only the later ones are warm.</summary>
+    private async Task TouchTenantsAsync(Target target, CancellationToken ct)
+    {
+        if (tenants > 1)
+        {
+            var searches = _conversations.Searches(target.Requests, tenants, tenants);
+            Add(target, Operation.FirstSearch, "search, first in each tenant", 1, await target.RunAsync(1, searches, ct));
+        }
+    }
+
     private async Task SearchAsync(Target target, int clients, CancellationToken ct)
     {
         var searches = _conversations.Searches(target.Requests, 5_000, tenants);
@@ -77,7 +96,7 @@ internal sealed class SizeRun(
 
     private async Task StoreAsync(Target target, int clients, int count, CancellationToken ct)
     {
-        var stores = _conversations.Stores(target.Requests, count, tenants);
+        var stores = _conversations.Stores(target.Requests, count, i => Conversations.Tenant(i % tenants));
         Add(target, Operation.Store, "store, single", clients, await target.RunAsync(clients, stores, options, ct));
     }
 

@@ -12,18 +12,14 @@ internal sealed class MemoryDraft
     private readonly AnalysedMemory _analysed;
     private readonly bool _isDated;
 
-    private MemoryDraft(Memory memory, byte[]? vector, bool isDated)
+    private MemoryDraft(Memory memory, bool isDated)
     {
         Memory = memory;
-        Vector = vector;
         _isDated = isDated;
         _analysed = MemoryReader.Analyse(memory);
     }
 
     public Memory Memory { get; }
-
-    /// <summary>The encoded vector when it is there already.</summary>
-    public byte[]? Vector { get; }
 
     public static IReadOnlyList<MemoryDraft> Prepare(
         IReadOnlyList<NewMemory> items, Writer writer, MemoryVectors vectors, DateTimeOffset now)
@@ -32,8 +28,7 @@ internal sealed class MemoryDraft
         for (var i = 0; i < drafts.Length; i++)
         {
             var item = items[i];
-            var (vector, status) = vectors.Prepare(item.Content);
-            drafts[i] = new MemoryDraft(ToMemory(item, writer, status, now), vector, item.OccurredAt is not null);
+            drafts[i] = new MemoryDraft(ToMemory(item, writer, vectors.StatusOf(item.Content), now), item.OccurredAt is not null);
         }
 
         return drafts;

@@ -66,7 +66,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));
             await MemoryStore.UpdateAsync(session, changed);
             var vector = await vectors.FindAsync(session, old.Sequence);
-            await indexes.ReplaceAsync(session, MemoryReader.Analyse(changed), changed.Version, vector);
+            await indexes.ReplaceAsync(session, MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
             return changed;
         }, ct);
@@ -150,17 +150,16 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             if (old is null)
             {
                 await MemoryStore.InsertAsync(session, memory);
-                indexes.Add(session, draft.AnalysedAs(memory), memory.Version, draft.Vector);
+                indexes.Add(session, draft.AnalysedAs(memory), memory.Version, memory.Content);
             }
             else
             {
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
-                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, draft.Vector);
+                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, memory.Content, stored: []);
             }
 
-            await vectors.KeepAsync(session, memory.Sequence, draft.Vector);
             if (memory.EmbeddingStatus == EmbeddingStatus.Pending)
             {
                 waiting.Add(memory.Id);

@@ -112,6 +112,11 @@ internal static class MemoryStore
         return session.QueryAsync<Memory>(sql, new { sequence, limit });
     }
 
+    public static Task ScanContentAsync(Session session, Action<long, string> read) =>
+        session.ScanAsync(
+            "SELECT sequence, content FROM memories WHERE tenant_id = @Tenant ORDER BY sequence", new { },
+            row => read(row.Number(0), row.Text(1)));
+
     public static Task<IReadOnlyList<Memory>> ListConversationAsync(
         Session session, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit)
     {

@@ -1,6 +1,5 @@
 using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Vectors;
-using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall;
@@ -8,15 +7,19 @@ namespace Memoir.Server.Recall;
 /// <summary>The vector of a question, and what it may say: a provider that fails degrades the answer, never refuses it.</summary>
 internal sealed partial class QuestionVectors(IEmbedder embedder, ILogger<QuestionVectors> logger)
 {
-    // Measured on both benchmark sets: more drags the words down, less tells nothing.
-    private const float BuiltinWeight = 0.05f;
+    /// <summary>What a model's similarity counts next to the words, which count 1.</summary>
     private const float ModelWeight = 0.6f;
 
-    // Sentences of one language share so many letters that unrelated ones still look a little alike.
-    private const float BuiltinFloor = 0.1f;
+    // Sentences of one language are all a little alike; that much says nothing.
     private const float ModelFloor = 0.2f;
 
-    /// <summary>The vectors are made of the same letters as the words.</summary>
+    // Below this a text shares no more letters with the question than any text does.
+    private const float LettersFloor = 0.35f;
+
+    /// <summary>
+    /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the
+    /// words find something, so they are asked only where the words find nothing: a misspelt name, a compound.
+    /// </summary>
     public bool SeeOnlyLetters => embedder.IsLocal;
 
     /// <returns>The vector, or null with the reason where one is owed to the caller.</returns>
@@ -34,17 +37,22 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, ILogger<Questi
         }
     }
 
-    public SemanticEvidence Evidence(LoadedIndex index, QueryVector vector, ReadOnlySpan<VectorHit> nearest)
+    /// <summary>What a scan of the vectors says about the question.</summary>
+    public SemanticEvidence Evidence(VectorTable vectors, QueryVector query, ReadOnlySpan<ulong> allowed, int count, RecallMode mode)
     {
-        var hits = new (int Ordinal, float Cosine)[nearest.Length];
-        for (var i = 0; i < hits.Length; i++)
+        var best = new VectorHit[count];
+        var found = vectors.Nearest(query, allowed, best);
+        var isFallback = mode is RecallMode.Hybrid && SeeOnlyLetters;
+        var hits = new List<(int Ordinal, float Cosine)>(found);
+        foreach (var hit in best.AsSpan(0, found))
         {
-            hits[i] = (nearest[i].Ordinal, nearest[i].Cosine);
+            if (!isFallback || hit.Cosine >= LettersFloor)
+            {
+                hits.Add((hit.Ordinal, hit.Cosine));
+            }
         }
 
-        return new SemanticEvidence(
-            hits, ordinal => index.Vectors.Cosine(ordinal, vector),
-            SeeOnlyLetters ? BuiltinWeight : ModelWeight, SeeOnlyLetters ? BuiltinFloor : ModelFloor);
+        return new SemanticEvidence(hits, ordinal => vectors.Cosine(ordinal, query), ModelWeight, ModelFloor);
     }
 
     private static string Reason(EmbeddingError error) => error switch

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
-using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
@@ -9,68 +8,69 @@ using Memoir.Server.Recall.Search;
 namespace Memoir.Server.Recall;
 
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
-internal sealed class RecallService(Database database, RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
+internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
 {
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
         var index = await indexes.GetAsync(tenant, ct);
-        var (vector, reason) = question.Mode is RecallMode.Lexical ? (null, null) : await vectors.EmbedAsync(question.Query, ct);
-        var now = time.Now();
-        var hits = Rank(index, question, vector, now);
-        var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, hits), ct);
+        var scope = ScopeOf(question, time.Now());
+        var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
+        var items = hits.Count == 0 ? [] : await FetchAsync(tenant, index, question, scope, hits, ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         return new RecallAnswer(items, reason);
     }
 
-    private IReadOnlyList<RecallHit> Rank(LoadedIndex index, RecallQuestion question, QueryVector? vector, DateTimeOffset now)
+    private async Task<(IReadOnlyList<RecallHit> Hits, string? DegradedReason)> RankAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)
     {
-        // Without a vector even a semantic search answers by words: a degraded answer is better than none.
-        var mode = vector is null ? RecallMode.Lexical : question.Mode;
-        var request = new RecallRequest(ScopeOf(question, now), question.TopK)
-        {
-            Mode = mode,
-            Role = question.Role is null ? null : MemoryReader.RoleOf(question.Role),
-            Type = question.Type,
-            ImportanceMin = (float?)question.ImportanceMin,
-            SimilarityWeight = (float)question.SimilarityWeight,
-            ImportanceWeight = (float)question.ImportanceWeight,
-            ImportanceOf = (parts, at) => (float)memories.ImportanceAt(
-                parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
-        };
         var query = RecallQuery.Parse(question.Query);
-        if (vector is null)
+        var request = RequestOf(question, scope);
+        if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && vectors.SeeOnlyLetters))
         {
-            return RecallEngine.Search(index.Lexical, query, request);
-        }
-
-        // Vectors made of the same letters as the words find nothing that the words missed, unless they missed nearly all.
-        if (mode is RecallMode.Hybrid && vectors.SeeOnlyLetters)
-        {
-            var byWords = RecallEngine.Search(index.Lexical, query, request with { Semantic = vectors.Evidence(index, vector, []) });
-            if (byWords.Count >= question.TopK)
+            var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
+            if (question.Mode is RecallMode.Lexical || byWords.Count > 0)
             {
-                return byWords;
+                return (byWords, null);
             }
         }
 
-        var allowed = RecallEngine.AllowedOrdinals(index.Lexical, request);
-        var best = new VectorHit[Math.Max(100, question.TopK * 4)];
-        var count = index.Vectors.Nearest(vector, allowed, best);
-        return RecallEngine.Search(index.Lexical, query, request with { Semantic = vectors.Evidence(index, vector, best.AsSpan(0, count)) });
+        var (vector, reason) = await vectors.EmbedAsync(question.Query, ct);
+        if (vector is null)
+        {
+            // Even a semantic search then answers by words: a degraded answer is better than none.
+            return (RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical }), reason);
+        }
+
+        var table = await indexes.GetVectorsAsync(tenant, index, ct);
+        var evidence = vectors.Evidence(
+            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4), question.Mode);
+        var mode = vectors.SeeOnlyLetters ? RecallMode.Semantic : question.Mode;
+        return (RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence }), null);
     }
 
-    private static async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
-        Session session, LoadedIndex index, RecallQuestion question, IReadOnlyList<RecallHit> hits)
+    private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)
+    {
+        Role = question.Role is null ? null : MemoryReader.RoleOf(question.Role),
+        Type = question.Type,
+        ImportanceMin = (float?)question.ImportanceMin,
+        SimilarityWeight = (float)question.SimilarityWeight,
+        ImportanceWeight = (float)question.ImportanceWeight,
+        ImportanceOf = (parts, at) => (float)memories.ImportanceAt(
+            parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
+    };
+
+    private async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits, CancellationToken ct)
     {
         var around = question.Neighbours == 0
             ? []
-            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours)).ToArray();
+            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
         var wanted = hits.Select(h => h.Sequence)
             .Concat(around.SelectMany(n => n))
             .Concat(question.Explain ? hits.SelectMany(h => h.LiftedBy) : [])
             .Distinct().ToList();
-        var rows = (await MemoryReader.ListBySequenceAsync(session, wanted)).ToDictionary(row => row.Sequence);
+        var rows = (await memories.ListBySequenceAsync(tenant, wanted, ct)).ToDictionary(row => row.Sequence);
 
         // A hit whose row is gone was deleted between the ranking and this read.
         var items = new List<RecalledMemory>(hits.Count);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -20,7 +19,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly PreparedStatements _statements;
-    private readonly BlockingCollection<Write> _waiting;
+    private readonly WriteQueue<Write> _waiting;
     private readonly Thread _thread;
     private readonly Meters _meters;
     private volatile bool _broken;
@@ -30,7 +29,7 @@ internal sealed class SqliteWriter : IDisposable
         _connection = connection;
         _meters = meters;
         _statements = new PreparedStatements(connection);
-        _waiting = new BlockingCollection<Write>(new ConcurrentQueue<Write>(), queueLimit);
+        _waiting = new WriteQueue<Write>(queueLimit);
         meters.WriteQueueDepth = () => _waiting.Count;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
         _thread.Start();
@@ -49,7 +48,7 @@ internal sealed class SqliteWriter : IDisposable
         var write = new Write<T>(tenant, work, ct);
         try
         {
-            if (_waiting.TryAdd(write, 0, CancellationToken.None))
+            if (_waiting.TryAdd(write))
             {
                 return write.Answer;
             }
@@ -64,35 +63,38 @@ internal sealed class SqliteWriter : IDisposable
 
     public void Dispose()
     {
-        _waiting.CompleteAdding();
+        _waiting.Close();
         _thread.Join();
-        _waiting.Dispose();
         _statements.Dispose();
     }
 
     private void Run()
     {
         var group = new List<Write>(LargestGroup);
-        foreach (var first in _waiting.GetConsumingEnumerable())
+        while (_waiting.Take() is { } first)
         {
             if (_broken)
             {
                 first.Fail(StorageFailed());
-                continue;
             }
-
-            RunGroup(first, group);
-            group.Clear();
+            else if (first.TryStart())
+            {
+                group.Add(first);
+                RunGroup(group);
+                group.Clear();
+            }
         }
     }
 
-    private void RunGroup(Write first, List<Write> group)
+    /// <summary>Runs the first write, which is in the group already, and all that wait behind it.</summary>
+    private void RunGroup(List<Write> group)
     {
         var started = Stopwatch.GetTimestamp();
         try
         {
             Begin();
-            for (var next = first; next is not null; next = Next(group.Count, started))
+            RunInSavepoint(group[0]);
+            while (Next(group.Count, started) is { } next)
             {
                 if (next.TryStart())
                 {
@@ -115,9 +117,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     private Write? Next(int count, long started) =>
-        count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup && _waiting.TryTake(out var next)
-            ? next
-            : null;
+        count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup ? _waiting.TryTake() : null;
 
     private void RunInSavepoint(Write write)
     {
@@ -175,6 +175,7 @@ internal sealed class SqliteWriter : IDisposable
     {
 #if FAULT_ACK_BEFORE_COMMIT
         Answer(group);
+        Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
         Control("COMMIT");
 #else
         Control("COMMIT");
@@ -219,14 +220,17 @@ internal sealed class SqliteWriter : IDisposable
         || raw.sqlite3_get_autocommit(_connection.Handle) != 0;
 
     private static bool IsIoError(SqliteException exception) =>
-        exception.SqliteErrorCode is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT;
+        exception.SqliteErrorCode is raw.SQLITE_CORRUPT
+        || (exception.SqliteErrorCode is raw.SQLITE_IOERR && !IsFull(exception));
 
-    private static ProblemException Explain(SqliteException exception) => exception.SqliteErrorCode switch
-    {
-        raw.SQLITE_FULL => new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored."),
-        raw.SQLITE_IOERR or raw.SQLITE_CORRUPT => StorageFailed(),
-        _ => new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored."),
-    };
+    /// <summary>No room is no fault: SQLite reports it as an I/O error when it is the shared index of the log that cannot grow.</summary>
+    private static bool IsFull(SqliteException exception) =>
+        exception.SqliteErrorCode is raw.SQLITE_FULL || exception.SqliteExtendedErrorCode is raw.SQLITE_IOERR_SHMSIZE;
+
+    private static ProblemException Explain(SqliteException exception) =>
+        IsFull(exception) ? new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored.")
+        : IsIoError(exception) ? StorageFailed()
+        : new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored.");
 
     private static ProblemException StorageFailed() =>
         new(Problem.StorageUnavailable, "The storage reported an error; writes are refused until the server was restarted.");
@@ -259,13 +263,20 @@ internal sealed class SqliteWriter : IDisposable
         {
             Refusal = null;
             _session = new Session(connection, statements, tenant, mayWrite: true);
-            var running = RunWork(_session);
-            if (!running.IsCompleted)
+            try
             {
-                throw new InvalidOperationException("A write closure may await nothing but its session.");
-            }
+                var running = RunWork(_session);
+                if (!running.IsCompleted)
+                {
+                    throw new InvalidOperationException("A write closure may await nothing but its session.");
+                }
 
-            running.GetAwaiter().GetResult();
+                running.GetAwaiter().GetResult();
+            }
+            finally
+            {
+                _session.End(); // A closure that wakes up later must not write into the transaction of others.
+            }
         }
 
         /// <summary>The closure alone failed: it is answered with the others, so that order is kept.</summary>
@@ -279,7 +290,15 @@ internal sealed class SqliteWriter : IDisposable
         {
             foreach (var action in _session?.Commits ?? [])
             {
-                action();
+                try
+                {
+                    action();
+                }
+                catch (Exception exception)
+                {
+                    // The write is kept, but its caller is told of the bug; the others have nothing to do with it.
+                    Refusal = exception;
+                }
             }
         }
 

@@ -16,14 +16,14 @@ internal static class EmbeddingStore
         return session.ExecuteAsync(sql, new { generation, sequence, vector });
     }
 
-    public static async Task<byte[]?> FindAsync(Session session, string generation, long sequence)
+    public static async Task<byte[]> FindAsync(Session session, string generation, long sequence)
     {
         const string sql = """
             SELECT vector FROM embeddings
             WHERE tenant_id = @Tenant AND sequence = @sequence AND generation = @generation
             """;
 
-        byte[]? found = null;
+        byte[] found = [];
         await session.ScanAsync(sql, new { generation, sequence }, row => found = row.Bytes(0).ToArray());
         return found;
     }

@@ -22,9 +22,21 @@ internal sealed partial class IndexLoader(
         }
     }
 
+    /// <summary>Fills in the vectors. Changes that commit meanwhile come first and are not overwritten.</summary>
+    public async Task LoadVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
+    {
+        index.BeginVectors(vectors.Generation.Dimensions);
+        await database.ReadAsync(tenant, async session =>
+        {
+            await vectors.ScanAsync(session, index.FillVector);
+            return true;
+        }, ct);
+        index.EndVectors();
+    }
+
     private async Task<LoadedIndex> LoadAsync(Session session, bool useSegments)
     {
-        var loaded = new LoadedIndex(vectors.Generation.Dimensions);
+        var loaded = new LoadedIndex();
         var state = await IndexStore.FindStateAsync(session);
         if (useSegments)
         {
@@ -52,7 +64,6 @@ internal sealed partial class IndexLoader(
             }
         }
 
-        await vectors.ScanAsync(session, loaded.SetVector);
         meters.IndexLoaded();
         return loaded;
     }

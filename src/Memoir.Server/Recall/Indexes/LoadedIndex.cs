@@ -1,18 +1,25 @@
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Ranking;
+using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall.Indexes;
 
 /// <summary>One tenant's index in memory: words, vectors, and what the stored segments do not have yet.</summary>
-internal sealed class LoadedIndex(int dimensions)
+internal sealed class LoadedIndex
 {
     private readonly Lock _writing = new();
     private readonly Dictionary<long, Unmerged> _tail = [];
     private Dictionary<long, long> _changes = [];
+    private HashSet<long>? _newerThanScan;
+    private Task? _vectorLoad;
 
     public TenantIndex Lexical { get; } = new();
 
-    public VectorTable Vectors { get; } = new(dimensions);
+    /// <summary>Null until a search needs them.</summary>
+    public VectorTable? Vectors { get; private set; }
+
+    public bool HasVectors => Vectors is not null;
 
     /// <summary>What is stored; null until the first merge.</summary>
     public IndexState? State { get; set; }
@@ -30,7 +37,7 @@ internal sealed class LoadedIndex(int dimensions)
         }
     }
 
-    public long EstimatedBytes => Lexical.EstimatedBytes + Vectors.EstimatedBytes;
+    public long EstimatedBytes => Lexical.EstimatedBytes + (Vectors?.EstimatedBytes ?? 0);
 
     public void Put(AnalysedMemory memory, long version, ReadOnlySpan<byte> vector, bool isChange)
     {
@@ -38,16 +45,7 @@ internal sealed class LoadedIndex(int dimensions)
         {
             var old = Lexical.OrdinalOf(memory.Sequence);
             Lexical.Put(memory);
-            if (old >= 0)
-            {
-                Vectors.Clear(old);
-            }
-
-            if (!vector.IsEmpty)
-            {
-                Vectors.Set(Lexical.OrdinalOf(memory.Sequence), vector);
-            }
-
+            ReplaceVector(memory.Sequence, old, vector);
             _tail[memory.Sequence] = new Unmerged(memory, version);
             LastSequence = Math.Max(LastSequence, memory.Sequence);
             if (isChange)
@@ -64,7 +62,7 @@ internal sealed class LoadedIndex(int dimensions)
             var old = Lexical.OrdinalOf(sequence);
             if (old >= 0)
             {
-                Vectors.Clear(old);
+                ReplaceVector(sequence, old, default);
                 Lexical.Remove(sequence);
             }
 
@@ -77,16 +75,50 @@ internal sealed class LoadedIndex(int dimensions)
     {
         lock (_writing)
         {
+            ReplaceVector(sequence, old: -1, vector);
+        }
+    }
+
+    /// <summary>One load serves all who wait for it.</summary>
+    public Task LoadVectorsOnce(Func<Task> load)
+    {
+        lock (_writing)
+        {
+            return _vectorLoad is null or { IsFaulted: true } ? _vectorLoad = load() : _vectorLoad;
+        }
+    }
+
+    public void BeginVectors(int dimensions)
+    {
+        lock (_writing)
+        {
+            Vectors = new VectorTable(dimensions);
+            _newerThanScan = [];
+        }
+    }
+
+    public void FillVector(long sequence, ReadOnlySpan<byte> vector)
+    {
+        lock (_writing)
+        {
             var ordinal = Lexical.OrdinalOf(sequence);
-            if (ordinal >= 0)
+            if (ordinal >= 0 && !vector.IsEmpty && !_newerThanScan!.Contains(sequence))
             {
-                Vectors.Set(ordinal, vector);
+                Vectors!.Set(ordinal, vector);
             }
         }
     }
 
-    /// <summary>The turns around one in its conversation, in the order they were said.</summary>
-    public IReadOnlyList<long> NeighboursOf(long sequence, int reach)
+    public void EndVectors()
+    {
+        lock (_writing)
+        {
+            _newerThanScan = null;
+        }
+    }
+
+    /// <summary>The turns around one in its conversation, in the order they were said, as far as the scope allows them.</summary>
+    public IReadOnlyList<long> NeighboursOf(long sequence, int reach, RecallScope scope)
     {
         var at = Lexical.OrdinalOf(sequence);
         if (at < 0)
@@ -95,6 +127,7 @@ internal sealed class LoadedIndex(int dimensions)
         }
 
         var view = Lexical.View();
+        var allowed = new ScopeFilter(view, scope);
         var around = new List<long>(2 * reach);
         Walk(view.Columns.Previous);
         around.Reverse();
@@ -112,7 +145,10 @@ internal sealed class LoadedIndex(int dimensions)
                     return;
                 }
 
-                around.Add(view.Columns.Sequence[next]);
+                if (allowed.Allows(next))
+                {
+                    around.Add(view.Columns.Sequence[next]);
+                }
             }
         }
     }
@@ -159,6 +195,26 @@ internal sealed class LoadedIndex(int dimensions)
                     _changes.Remove(sequence);
                 }
             }
+        }
+    }
+
+    private void ReplaceVector(long sequence, int old, ReadOnlySpan<byte> vector)
+    {
+        if (Vectors is not { } table)
+        {
+            return;
+        }
+
+        _newerThanScan?.Add(sequence);
+        if (old >= 0)
+        {
+            table.Clear(old);
+        }
+
+        var ordinal = Lexical.OrdinalOf(sequence);
+        if (ordinal >= 0 && !vector.IsEmpty)
+        {
+            table.Set(ordinal, vector);
         }
     }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Recall.Indexes;
@@ -15,27 +17,31 @@ internal sealed class RecallIndexes
     private readonly ConcurrentDictionary<string, int> _unseenWrites = new(StringComparer.Ordinal);
     private readonly IndexLoader _loader;
     private readonly IndexMergeQueue _merges;
+    private readonly MemoryVectors _vectors;
     private readonly RecallOptions _options;
     private readonly TimeProvider _time;
 
-    public RecallIndexes(IndexLoader loader, IndexMergeQueue merges, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
+    public RecallIndexes(
+        IndexLoader loader, IndexMergeQueue merges, MemoryVectors vectors, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
     {
         _loader = loader;
         _merges = merges;
+        _vectors = vectors;
         _options = options.Value;
         _time = time;
         meters.IndexCacheBytes = EstimatedBytes;
     }
 
     /// <summary>Hands over a memory that is new in this transaction.</summary>
-    public void Add(Session session, AnalysedMemory memory, long version, byte[]? vector) =>
-        Apply(session, index => index.Put(memory, version, vector, isChange: false));
+    public void Add(Session session, AnalysedMemory memory, long version, string content) =>
+        Apply(session, index => index.Put(memory, version, index.HasVectors ? _vectors.Compute(content) : [], isChange: false));
 
-    /// <summary>Hands over a memory that was changed in this transaction.</summary>
-    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, byte[]? vector)
+    /// <summary>Hands over a memory that was changed in this transaction, with its vector where one is stored.</summary>
+    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, string content, byte[] stored)
     {
         await IndexStore.MarkChangedAsync(session, memory.Sequence, version);
-        Apply(session, index => index.Put(memory, version, vector, isChange: true));
+        Apply(session, index => index.Put(
+            memory, version, stored.Length > 0 || !index.HasVectors ? stored : _vectors.Compute(content), isChange: true));
     }
 
     /// <param name="session">The transaction that deletes the memory.</param>
@@ -68,6 +74,13 @@ internal sealed class RecallIndexes
 
     /// <summary>The index if it is in memory.</summary>
     public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
+
+    /// <summary>The index's vectors, read or computed when they are asked for the first time.</summary>
+    public async Task<VectorTable> GetVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
+    {
+        await index.LoadVectorsOnce(() => _loader.LoadVectorsAsync(tenant, index, CancellationToken.None)).WaitAsync(ct);
+        return index.Vectors!;
+    }
 
     private async Task<LoadedIndex> LoadAsync(Tenant tenant, Entry entry, CancellationToken ct)
     {
@@ -118,8 +131,10 @@ internal sealed class RecallIndexes
     {
         while (EstimatedBytes() > _options.IndexCacheMegabytes * 1024L * 1024L)
         {
-            var oldest = _entries.Where(e => e.Key != keep && e.Value.Ready is not null).MinBy(e => e.Value.LastUsed);
-            if (oldest.Value is null || !_entries.TryRemove(oldest))
+            // Null when the index that is kept needs more than the budget all alone: it stays, for nothing works without it.
+            var others = _entries.Where(e => e.Key != keep && e.Value.Ready is not null);
+            var oldest = others.Select(e => (KeyValuePair<string, Entry>?)e).MinBy(e => e!.Value.Value.LastUsed);
+            if (oldest is null || !_entries.TryRemove(oldest.Value))
             {
                 return;
             }

@@ -56,11 +56,13 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
         }
     }
 
+    /// <summary>Kills after a random time; every other time at the very moment when some writer gets its next answer.</summary>
     private async Task WriteUntilKilledAsync(ServerProcess server, CancellationToken ct)
     {
         using var api = new Api(server.Endpoint);
         var before = ledger.Acknowledged;
-        var writing = Task.WhenAll(_writers.Select(writer => writer.RunAsync(api, ct)));
+        var killAtNextAnswer = false;
+        var writing = Task.WhenAll(_writers.Select(writer => writer.RunAsync(api, Acknowledged, ct)));
 
         // A cold process needs a while for its first answer; the time to the kill counts from there.
         while (ledger.Acknowledged == before && !writing.IsCompleted)
@@ -74,8 +76,22 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
             ledger.Report("unexpected", $"server of cycle {Cycles + 1}", $"ended by itself: {server.LastLines}");
         }
 
+        if (Cycles % 2 == 0)
+        {
+            Volatile.Write(ref killAtNextAnswer, true);
+            await Task.WhenAny(writing, Task.Delay(TimeSpan.FromSeconds(1), ct));
+        }
+
         await server.KillAsync();
         await writing;
+
+        void Acknowledged()
+        {
+            if (Volatile.Read(ref killAtNextAnswer))
+            {
+                server.Kill();
+            }
+        }
     }
 
     /// <summary>One time in six the server is killed again while it recovers.</summary>

@@ -11,8 +11,8 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
     /// <summary>The operation that was under way when the server died.</summary>
     public Operation? Unanswered { get; private set; }
 
-    /// <summary>Writes until the connection breaks.</summary>
-    public async Task RunAsync(Api api, CancellationToken ct)
+    /// <summary>Writes until the connection breaks; tells at once when an answer has come.</summary>
+    public async Task RunAsync(Api api, Action acknowledged, CancellationToken ct)
     {
         Acknowledged.Clear();
         Unanswered = null;
@@ -30,6 +30,11 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
                 operation.Doubt();
                 Unanswered = operation;
                 return;
+            }
+
+            if (answer.IsSuccess)
+            {
+                acknowledged();
             }
 
             ledger.Record(operation, answer.Status, answer.Body);
