@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>An append-only list that readers scan while its one writer adds: items first, then the count that makes them visible.</summary>
@@ -57,6 +59,8 @@ internal sealed class PostingList
     }
 
     /// <summary>Adds an item and answers by how many items the list's room grew.</summary>
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Add(uint item)
     {
         var items = _items;

@@ -23,13 +23,21 @@ internal sealed class TermWeights
         var weights = new TermWeights { IsLong = options.IsLong(query.Terms.Count, query.IsPersonal), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
+        var known = new List<float>(words);
         for (var i = 0; i < words; i++)
         {
-            idfs[i] = Idf(query.Terms[i].Term, view, options) * MathF.Sqrt(query.Terms[i].Count);
+            var number = view.Find(query.Terms[i].Term);
+            idfs[i] = Idf(number, view, options) * MathF.Sqrt(query.Terms[i].Count);
+            if (number >= 0)
+            {
+                known.Add(idfs[i]);
+            }
         }
 
+        // Words that nobody ever said cost nothing and must not push out those that were; they still keep a match from being full.
+        known.Sort();
+        var cut = known.Count <= options.MaxQueryTerms ? 0f : known[^options.MaxQueryTerms];
         var best = new List<float>(words);
-        var cut = words <= options.MaxQueryTerms ? 0f : Nth(idfs, options.MaxQueryTerms);
         for (var i = 0; i < words && weights.Terms.Count < 250; i++)
         {
             if (idfs[i] >= cut)
@@ -91,11 +99,4 @@ internal sealed class TermWeights
     }
 
     private static float Idf(ulong term, in IndexView view, RankingOptions options) => Idf(view.Find(term), view, options);
-
-    private static float Nth(ReadOnlySpan<float> values, int n)
-    {
-        var sorted = values.ToArray();
-        sorted.AsSpan().Sort();
-        return sorted[^n];
-    }
 }
