@@ -19,7 +19,9 @@ return args switch
     [BaselineHost.Command, var port] => await BaselineHost.RunAsync(port, stop.Token),
     ["recall-offline", var set, .. var rest] => RecallOffline.Run(set, rest),
     ["recall-ablation", var set, .. var rest] => RecallAblation.Run(set, rest),
+    ["recall-fusion", var set, .. var rest] => RecallFusion.Run(set, rest),
     ["recall-speed", .. var rest] => RecallSpeed.Run(rest),
+    ["recall-load", var folder] => RecallLoad.Run(folder),
     ["vector-speed", .. var rest] => RunVectorSpeed(rest),
     _ => Usage(),
 };
@@ -40,7 +42,9 @@ static int Usage()
               stores and searches through a running server, beside the machine's own limits
           recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server
           recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings
-          recall-speed [N]                                                build, load and search times at N memories
+          recall-fusion SET.json [--half 0|1]                             words together with the builtin vectors, by weight and floor
+          recall-speed [N] [FOLDER]                                       build, load and search times at N memories
+          recall-load FOLDER                                              loading the segments that recall-speed N FOLDER kept
           vector-speed [vectors] [dimensions]                             speed and recall of the vector scan
         """);
     return 64;

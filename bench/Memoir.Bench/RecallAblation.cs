@@ -5,11 +5,11 @@ internal static class RecallAblation
 {
     private static readonly (string Step, string[] Off)[] Steps =
     [
-        ("second field: the turn with its neighbours", ["WindowWeight=0", "LongWindowWeight=0"]),
-        ("neighbour smoothing", ["NeighbourWeight=0", "LongNeighbourWeight=0", "AskedWeight=0"]),
+        ("second field: the turn with its neighbours", ["WindowWeight=0"]),
+        ("neighbour smoothing", ["NeighbourWeight=0", "AskedWeight=0"]),
         ("more from a previous turn that asks", ["AskedWeight=0.3"]),
-        ("conversation prior: its best turn", ["ConversationWeight=0", "LongConversationWeight=0"]),
-        ("conversation prior: what it covers together", ["CoverageWeight=0", "LongCoverageWeight=0"]),
+        ("conversation prior: its best turn", ["ConversationWeight=0"]),
+        ("conversation prior: what it covers together", ["CoverageWeight=0"]),
         ("speaker's name", ["SpeakerWeight=0", "OtherSpeakerWeight=1"]),
         ("less for turns of others than the named speaker", ["OtherSpeakerWeight=1"]),
         ("less for a mere mention of a speaker's name", ["MentionWeight=1"]),
@@ -17,8 +17,9 @@ internal static class RecallAblation
         ("turns that ask count less", ["QuestionWeight=1"]),
         ("when-questions prefer turns that tell a time", ["TimeWeight=1"]),
         ("recency for long queries", ["RecencyWeight=0"]),
-        ("own weights for long queries", ["LongB=0.4", "LongIdfPower=1", "LongWindowWeight=0.55", "LongNeighbourWeight=0.3",
-            "LongConversationWeight=0.4", "LongCoverageWeight=0.4"]),
+        ("long queries: less from the turns around", ["LongContext=1"]),
+        ("long queries: rare words weigh less", ["LongIdfPower=1"]),
+        ("a full match is one of the eight weightiest words", ["FullTerms=64"]),
     ];
 
     public static int Run(string path, string[] args)

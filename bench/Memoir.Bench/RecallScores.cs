@@ -13,7 +13,11 @@ internal sealed class RecallScores
 
     public double this[string name] => _sums[Array.IndexOf(Names, name)] / Math.Max(1, _count);
 
-    public static RecallScores Measure(RecallSet set, RankingOptions options, Action<RecallSet.Group, RecallSet.Question, IReadOnlyList<RecallHit>>? see = null)
+    public static RecallScores Measure(
+        RecallSet set,
+        RankingOptions options,
+        Action<RecallSet.Group, RecallSet.Question, IReadOnlyList<RecallHit>>? see = null,
+        Func<RecallSet.Group, RecallSet.Question, RecallRequest, RecallRequest>? change = null)
     {
         var scores = new RecallScores();
         foreach (var group in set.Groups)
@@ -21,7 +25,9 @@ internal sealed class RecallScores
             foreach (var question in group.Questions.Where(question => question.Gold.Count > 0))
             {
                 var scope = new RecallScope(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero)) { Until = question.Until };
-                var hits = RecallEngine.Search(group.Index, RecallQuery.Parse(question.Text), new RecallRequest(scope, 20) { Options = options });
+                var request = new RecallRequest(scope, 20) { Options = options };
+                request = change?.Invoke(group, question, request) ?? request;
+                var hits = RecallEngine.Search(group.Index, RecallQuery.Parse(question.Text), request);
                 scores.Add([.. hits.Select(hit => group.Ids[(int)hit.Sequence]).Distinct()], question.Gold);
                 see?.Invoke(group, question, hits);
             }

@@ -55,6 +55,12 @@ internal static class RecallSpeed
             Time($"load {parts.Length} segments", count, () => index.Load(parts));
         }
 
+        if (args.Length > 1)
+        {
+            Keep(Path.Combine(args[1], "one"), [segment]);
+            Keep(Path.Combine(args[1], "many"), parts);
+        }
+
         Console.WriteLine($"  loaded: estimated {index.EstimatedBytes / 1e6:0.0} MB");
         var everywhere = new RecallScope(start.AddYears(1));
         Search("whole tenant", index, zipf, everywhere);
@@ -62,6 +68,15 @@ internal static class RecallSpeed
         Search("one conversation", index, zipf, everywhere with { ConversationId = "conversation-7" });
         Search("last tenth by time", index, zipf, everywhere with { Since = start.AddSeconds(count * 54L) });
         return 0;
+    }
+
+    private static void Keep(string folder, byte[][] segments)
+    {
+        Directory.CreateDirectory(folder);
+        for (var i = 0; i < segments.Length; i++)
+        {
+            File.WriteAllBytes(Path.Combine(folder, $"{i:00}.segment"), segments[i]);
+        }
     }
 
     private static void Search(string label, TenantIndex index, Zipf zipf, RecallScope scope)

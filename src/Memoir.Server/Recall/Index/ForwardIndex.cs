@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>The terms of every unit (term number and count in one uint), in chunks that never move once written.</summary>
@@ -13,6 +15,8 @@ internal sealed class ForwardIndex
         Volatile.Read(ref _chunks)[start >> ChunkBits].AsSpan((int)(start & ((1 << ChunkBits) - 1)), count);
 
     /// <summary>Room for one unit's entries, which must not straddle two chunks; fill it before the unit is published.</summary>
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public Span<uint> Append(int count, out uint start)
     {
         if (_used + count > 1 << ChunkBits)

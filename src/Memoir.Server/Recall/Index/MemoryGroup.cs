@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>The memories that share a conversation or a user, in the order they were added, and by time for whoever links neighbours.</summary>
@@ -40,6 +42,8 @@ internal sealed class MemoryGroup(string name, int number)
     }
 
     /// <summary>Takes note of a turn without linking it; <see cref="Link"/> does so for all at once.</summary>
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddUnlinked(int ordinal, MemoryColumns columns)
     {
         HasUser |= columns.Role[ordinal] == MemoryRole.User;
@@ -126,6 +130,8 @@ internal sealed class MemoryGroup(string name, int number)
         return low;
     }
 
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool IsBefore(int a, int b, MemoryColumns columns)
     {
         var byTime = columns.OccurredAt[a].CompareTo(columns.OccurredAt[b]);

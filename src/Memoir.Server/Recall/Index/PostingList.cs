@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>An append-only list that readers scan while its one writer adds: items first, then the count that makes them visible.</summary>
@@ -15,7 +17,7 @@ internal sealed class PostingList
     private uint[] _items;
     private int _count;
 
-    public PostingList(int capacity = 2) => _items = capacity == 0 ? [] : new uint[capacity];
+    public PostingList(int capacity = 2) => _items = GC.AllocateUninitializedArray<uint>(capacity);
 
     /// <summary>How many of the items belong to memories that are still there.</summary>
     public int Live { get; set; }
@@ -34,26 +36,31 @@ internal sealed class PostingList
         }
     }
 
-    /// <summary>An array with room for so many more items after the first <see cref="Items"/>, to be filled and then <see cref="Publish">published</see>.</summary>
-    public uint[] Room(int more)
+    /// <summary>Makes room for so many more items and answers by how many the room grew.</summary>
+    public int Reserve(int more)
     {
-        if (_count + more > _items.Length)
+        var before = _items.Length;
+        if (_count + more > before)
         {
             var larger = GC.AllocateUninitializedArray<uint>(_count + more);
             _items.AsSpan(0, _count).CopyTo(larger);
             Volatile.Write(ref _items, larger);
         }
 
-        return _items;
+        return _items.Length - before;
     }
 
-    public void Publish(int more)
+    /// <summary>Adds items for which there is room.</summary>
+    public void Add(ReadOnlySpan<uint> items)
     {
-        Live += more;
-        Volatile.Write(ref _count, _count + more);
+        items.CopyTo(_items.AsSpan(_count));
+        Live += items.Length;
+        Volatile.Write(ref _count, _count + items.Length);
     }
 
     /// <summary>Adds an item and answers by how many items the list's room grew.</summary>
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Add(uint item)
     {
         var items = _items;

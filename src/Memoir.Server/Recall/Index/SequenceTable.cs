@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Memoir.Server.Recall.Index;
 
@@ -47,6 +48,8 @@ internal sealed class SequenceTable
     }
 
     /// <summary>Answers the ordinal that the sequence had before, or -1.</summary>
+    // Called for every memory of a load, right after the start: not worth compiling twice.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Set(long sequence, int ordinal, MemoryColumns columns)
     {
         if ((_count + 1) * 4L > _slots.Length * 3L)

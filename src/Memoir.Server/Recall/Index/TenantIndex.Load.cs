@@ -30,20 +30,14 @@ internal sealed partial class TenantIndex
             Reserve(memories, units, more: 1024 + (memories / 32));
             _terms.Reserve(_terms.Count + terms);
             var expected = NumberTerms(decoders);
-            var (lists, starts) = MakeRoom(expected);
-            var fill = starts.AsSpan().ToArray();
+            MakeRoom(expected);
             var first = _memories;
             foreach (var decoder in decoders)
             {
                 LoadMemories(decoder);
-                decoder.ReadEntries(_forward, _unitColumns, _units, lists, fill);
+                Distribute(decoder, decoder.ReadEntries(_forward, _unitColumns, _units));
                 CountUnits(decoder.Units);
                 _memories += decoder.Memories;
-            }
-
-            for (var number = 0; number < expected.Length; number++)
-            {
-                _postings[number].Publish(expected[number]);
             }
 
             _liveMemories += memories;
@@ -79,7 +73,7 @@ internal sealed partial class TenantIndex
         return expected;
     }
 
-    private (uint[][] Lists, int[] Starts) MakeRoom(int[] expected)
+    private void MakeRoom(int[] expected)
     {
         if (expected.Length > _postings.Length)
         {
@@ -88,18 +82,28 @@ internal sealed partial class TenantIndex
             Volatile.Write(ref _postings, larger);
         }
 
-        var lists = new uint[expected.Length][];
-        var starts = new int[expected.Length];
         for (var number = 0; number < expected.Length; number++)
         {
-            var list = _postings[number] ??= new PostingList(capacity: 0);
-            _postingCapacity -= list.Capacity;
-            starts[number] = list.Items.Length;
-            lists[number] = list.Room(expected[number]);
-            _postingCapacity += list.Capacity;
+            ref var list = ref _postings[number];
+            if (list is null)
+            {
+                Volatile.Write(ref list, new PostingList(expected[number]));
+                _postingCapacity += expected[number];
+            }
+            else
+            {
+                _postingCapacity += list.Reserve(expected[number]);
+            }
         }
+    }
 
-        return (lists, starts);
+    private void Distribute(SegmentDecoder decoder, ReadOnlySpan<uint> postings)
+    {
+        for (var place = 0; place < decoder.Postings.Length; place++)
+        {
+            _postings[decoder.Numbers[place]].Add(postings[..decoder.Postings[place]]);
+            postings = postings[decoder.Postings[place]..];
+        }
     }
 
     private void LoadMemories(SegmentDecoder decoder)

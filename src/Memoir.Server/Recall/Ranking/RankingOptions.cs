@@ -62,18 +62,10 @@ internal sealed record RankingOptions
     /// <summary>The same bound when the asker speaks of himself.</summary>
     public int PersonalQueryTerms { get; init; } = 4;
 
-    /// <summary>What takes the place of the options of the same name when the query is long: many words match by chance then.</summary>
-    public float LongB { get; init; } = 0.7f;
+    /// <summary>For long queries: what the turns around one count, of which many match such a query by chance.</summary>
+    public float LongContext { get; init; } = 0.3f;
 
     public float LongIdfPower { get; init; } = 0.7f;
-
-    public float LongWindowWeight { get; init; } = 0.3f;
-
-    public float LongNeighbourWeight { get; init; } = 0.15f;
-
-    public float LongConversationWeight { get; init; } = 0.6f;
-
-    public float LongCoverageWeight { get; init; } = 0.3f;
 
     /// <summary>For long queries: how much the newest memories gain over old ones, and after how many days that has halved.</summary>
     public float RecencyWeight { get; init; } = 1.5f;
@@ -89,17 +81,17 @@ internal sealed record RankingOptions
     /// <summary>Distinct query words that count; the rarest are kept.</summary>
     public int MaxQueryTerms { get; init; } = 64;
 
+    /// <summary>How many of a query's weightiest words a memory must hold to count as a full match.</summary>
+    public int FullTerms { get; init; } = 8;
+
     /// <summary>Whether a query is read as a message in the middle of a conversation rather than as a question.</summary>
     public bool IsLong(int words, bool isPersonal) => words > (isPersonal ? PersonalQueryTerms : LongQueryTerms);
 
     /// <summary>The options for long queries.</summary>
     public RankingOptions ForLong() => this with
     {
-        B = LongB,
         IdfPower = LongIdfPower,
-        WindowWeight = LongWindowWeight,
-        NeighbourWeight = LongNeighbourWeight,
-        ConversationWeight = LongConversationWeight,
-        CoverageWeight = LongCoverageWeight,
+        WindowWeight = WindowWeight * LongContext,
+        NeighbourWeight = NeighbourWeight * LongContext,
     };
 }

@@ -9,7 +9,7 @@ internal sealed class TermWeights
 {
     public List<ScoredTerm> Terms { get; } = [];
 
-    /// <summary>The score of the words alone in a full match.</summary>
+    /// <summary>The score of the words alone in a full match: nobody answers a long message with all of its words, so the weightiest count.</summary>
     public float Full { get; private set; }
 
     public bool IsLong { get; private set; }
@@ -23,18 +23,33 @@ internal sealed class TermWeights
         var weights = new TermWeights { IsLong = options.IsLong(query.Terms.Count, query.IsPersonal), AsksTime = query.AsksTime };
         var words = query.Terms.Count;
         Span<float> idfs = words <= 512 ? stackalloc float[words] : new float[words];
+        var known = new List<float>(words);
         for (var i = 0; i < words; i++)
         {
-            idfs[i] = Idf(query.Terms[i].Term, view, options) * query.Terms[i].Count;
+            var number = view.Find(query.Terms[i].Term);
+            idfs[i] = Idf(number, view, options) * MathF.Sqrt(query.Terms[i].Count);
+            if (number >= 0)
+            {
+                known.Add(idfs[i]);
+            }
         }
 
-        var cut = words <= options.MaxQueryTerms ? 0f : Nth(idfs, options.MaxQueryTerms);
+        // Words that nobody ever said cost nothing and must not push out those that were; they still keep a match from being full.
+        known.Sort();
+        var cut = known.Count <= options.MaxQueryTerms ? 0f : known[^options.MaxQueryTerms];
+        var best = new List<float>(words);
         for (var i = 0; i < words && weights.Terms.Count < 250; i++)
         {
             if (idfs[i] >= cut)
             {
-                weights.Add(query.Terms[i], i, idfs[i], view, options);
+                best.Add(weights.Add(query.Terms[i], i, idfs[i], view, options));
             }
+        }
+
+        best.Sort();
+        for (var i = Math.Max(0, best.Count - options.FullTerms); i < best.Count; i++)
+        {
+            weights.Full += best[i];
         }
 
         return weights;
@@ -46,14 +61,15 @@ internal sealed class TermWeights
         return options.IdfPower == 1f ? idf : MathF.Pow(idf, options.IdfPower);
     }
 
-    private void Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
+    /// <summary>Adds what a word may match and answers what its best match is worth.</summary>
+    private float Add(QueryTerm word, int place, float weight, in IndexView view, RankingOptions options)
     {
         var number = view.Find(word.Term);
         if (view.Find(TermHash.AsCharacter(word.Term)) is >= 0 and var character)
         {
             // A single character of a script without spaces: it also stands in every longer run that holds it.
             number = character;
-            weight = Idf(character, view, options) * word.Count;
+            weight = Idf(character, view, options) * MathF.Sqrt(word.Count);
         }
 
         // "Art" may be who is meant; "art" is probably what is meant.
@@ -79,15 +95,8 @@ internal sealed class TermWeights
             Terms.Add(new ScoredTerm(date, Idf(date, view, options) * options.DateWeight, place, TermField.Date));
         }
 
-        Full += best;
+        return best;
     }
 
     private static float Idf(ulong term, in IndexView view, RankingOptions options) => Idf(view.Find(term), view, options);
-
-    private static float Nth(ReadOnlySpan<float> values, int n)
-    {
-        var sorted = values.ToArray();
-        sorted.AsSpan().Sort();
-        return sorted[^n];
-    }
 }

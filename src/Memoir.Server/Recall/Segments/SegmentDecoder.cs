@@ -88,9 +88,12 @@ internal sealed class SegmentDecoder
         _at = reader.At;
     }
 
-    /// <summary>Fills the forward index and the posting lists, each from where <paramref name="fill"/> says.</summary>
-    public void ReadEntries(ForwardIndex forward, UnitColumns units, int firstUnit, uint[][] lists, int[] fill)
+    /// <summary>Fills the forward index and answers the postings of all terms, term after term, each in ascending order.</summary>
+    public uint[] ReadEntries(ForwardIndex forward, UnitColumns units, int firstUnit)
     {
+        // One array for all terms, so that little but the ends of the lists need stay in the processor's cache.
+        var postings = GC.AllocateUninitializedArray<uint>(_entries);
+        var ends = Starts();
         var words = MemoryMarshal.Cast<byte, ushort>(_segment.AsSpan(_payload + _at, _entries * sizeof(ushort)));
         var escapes = new SegmentReader(_segment.AsSpan(_payload + _at + (_entries * sizeof(ushort))));
         var numbers = Numbers;
@@ -113,13 +116,27 @@ internal sealed class SegmentDecoder
                     place += (int)(word >> IndexSegment.WordBits);
                 }
 
-                var number = numbers[place];
-                entries[i] = ((uint)number << PostingList.CountBits) | count;
-                lists[number][fill[number]++] = tagged | count;
+                entries[i] = ((uint)numbers[place] << PostingList.CountBits) | count;
+                postings[ends[place]++] = tagged | count;
             }
 
             words = words[entries.Length..];
         }
+
+        return postings;
+    }
+
+    private int[] Starts()
+    {
+        var starts = new int[Postings.Length];
+        var sum = 0;
+        for (var place = 0; place < starts.Length; place++)
+        {
+            starts[place] = sum;
+            sum += Postings[place];
+        }
+
+        return starts;
     }
 
     private static string[] ReadNames(ref SegmentReader reader)

@@ -16,14 +16,13 @@ internal static class IrregularForms
         "sat:sit spent:spend sent:send lent:lend bent:bend built:build dealt:deal meant:mean dreamt:dream learnt:learn burnt:burn " +
         "hung:hang stuck:stick struck:strike swung:swing dug:dig bit:bite bitten:bite hid:hide hidden:hide rose:rise risen:rise " +
         "arose:arise arisen:arise shown:show sewn:sew sown:sow shot:shoot slid:slide shone:shine bound:bind wound:wind beaten:beat " +
-        "bore:bear born:birth overcame:overcome undertook:undertake underwent:undergo withdrew:withdraw mistook:mistake " +
+        "bore:bear overcame:overcome undertook:undertake underwent:undergo withdrew:withdraw mistook:mistake " +
         "children:child men:man women:woman people:person feet:foot teeth:tooth geese:goose mice:mouse wives:wife lives:life " +
         "knives:knife leaves:leaf shelves:shelf wolves:wolf halves:half selves:self loaves:loaf thieves:thief oxen:ox " +
         "better:good best:good worse:bad worst:bad mom:mother mum:mother mommy:mother mama:mother dad:father daddy:father papa:father " +
         "grandma:grandmother granny:grandmother grandpa:grandfather kid:child kids:child bike:bicycle bikes:bicycle " +
         "photo:picture photos:picture pic:picture pics:picture photograph:picture photographs:picture tv:television phone:telephone " +
-        "movie:film movies:film fav:favorite favourite:favorite favourites:favorite favorites:favorite colour:color colours:color " +
-        "lots:lot gonna:go wanna:want job:work jobs:work";
+        "fav:favorite favourite:favorite favourites:favorite favorites:favorite colour:color colours:color lots:lot gonna:go wanna:want";
 
     private static readonly Dictionary<string, string> Lemmas = English.Split(' ')
         .Select(pair => pair.Split(':'))
