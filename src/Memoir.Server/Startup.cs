@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
 using Memoir.Kit.Settings;
@@ -31,9 +33,7 @@ internal static partial class Startup
             await using var app = builder.Build();
             use(app);
             await PrepareAsync(app);
-            await app.StartAsync();
-            LogListening(app.Logger, string.Join(", ", app.Urls));
-            await app.WaitForShutdownAsync();
+            await ServeAsync(app);
             return 0;
         }
         catch (Exception exception) when (SettingsSetup.Explain(exception) is not null)
@@ -66,13 +66,30 @@ internal static partial class Startup
         var http = services.GetRequiredService<IOptions<HttpOptions>>().Value;
         if (app.Urls.Count == 0 && string.IsNullOrEmpty(app.Configuration["urls"]) && string.IsNullOrEmpty(app.Configuration["http_ports"]))
         {
-            app.Urls.Add($"http://{http.Host}:{http.Port}");
+            var host = http.Host.Contains(':', StringComparison.Ordinal) ? $"[{http.Host}]" : http.Host;
+            app.Urls.Add($"http://{host}:{http.Port}");
         }
 
         if (services.GetRequiredService<Authenticator>().IsLoopbackOnly)
         {
             LogLoopbackOnly(logger);
         }
+    }
+
+    private static async Task ServeAsync(WebApplication app)
+    {
+        var addresses = string.Join(", ", app.Urls);
+        try
+        {
+            await app.StartAsync();
+            LogListening(app.Logger, string.Join(", ", app.Urls));
+        }
+        catch (Exception exception) when (exception is IOException { InnerException: AddressInUseException } or SocketException)
+        {
+            throw new StartupException($"MEMORY_PORT: cannot listen on {addresses}: {exception.Message} Example: MEMORY_PORT=8001", exception);
+        }
+
+        await app.WaitForShutdownAsync();
     }
 
     private static void PrepareFolder(DatabaseOptions options)
@@ -85,7 +102,7 @@ internal static partial class Startup
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"MEMORY_DATA_DIRECTORY: the folder {folder} cannot be made or used: {exception.Message}", exception);
+            throw new StartupException($"MEMORY_DATA_DIRECTORY: the folder {folder} cannot be made or used: {exception.Message} Example: MEMORY_DATA_DIRECTORY=/var/lib/memoir", exception);
         }
     }
 

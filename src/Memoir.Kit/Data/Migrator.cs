@@ -2,6 +2,8 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.Data.Sqlite;
+using Memoir.Kit.Http;
 
 namespace Memoir.Kit.Data;
 
@@ -13,10 +15,18 @@ public static partial class Migrator
 {
     /// <returns>The number of files applied by this run.</returns>
     /// <exception cref="StartupException">A file was changed after it was applied, or the database is newer than the program.</exception>
-    public static Task<int> MigrateAsync(this Database database, Assembly assembly, TimeProvider time, CancellationToken ct)
+    public static async Task<int> MigrateAsync(this Database database, Assembly assembly, TimeProvider time, CancellationToken ct)
     {
         var migrations = Load(assembly, "sqlite");
-        return database.SystemWriteAsync(session => ApplyAsync(session, migrations, time.Now()), ct);
+        var current = "";
+        try
+        {
+            return await database.SystemWriteAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
+        }
+        catch (Exception exception) when (exception is SqliteException or ProblemException)
+        {
+            throw new StartupException($"{database.Location} cannot be brought up to date{current}: {exception.Message}", exception);
+        }
     }
 
     internal static IReadOnlyList<Migration> Load(Assembly assembly, string engine)
@@ -52,7 +62,7 @@ public static partial class Migrator
     internal static IEnumerable<string> Statements(string sql) =>
         StatementEnd().Split(Comment().Replace(sql, "")).Select(s => s.Trim()).Where(s => s.Length > 0);
 
-    private static async Task<int> ApplyAsync(Session session, IReadOnlyList<Migration> migrations, DateTimeOffset now)
+    private static async Task<int> ApplyAsync(Session session, IReadOnlyList<Migration> migrations, DateTimeOffset now, Action<string> begin)
     {
         const string createTable = """
             CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -80,6 +90,7 @@ public static partial class Migrator
 
         foreach (var migration in migrations.Skip(applied.Count))
         {
+            begin($" with migration {migration.Number:D4}_{migration.Name}");
             foreach (var statement in Statements(migration.Sql))
             {
                 await session.ExecuteAsync(statement, new { });

@@ -14,6 +14,8 @@ public sealed class Session
     private readonly PreparedStatements _statements;
     private readonly Tenant? _tenant;
     private readonly bool _mayWrite;
+    private readonly int _thread = Environment.CurrentManagedThreadId;
+    private bool _ended;
     private List<Action>? _afterCommit;
 
     internal Session(SqliteConnection connection, PreparedStatements statements, Tenant? tenant, bool mayWrite)
@@ -32,12 +34,17 @@ public sealed class Session
     /// <summary>Runs one INSERT, UPDATE or DELETE and tells how many rows it changed.</summary>
     public Task<int> ExecuteAsync(string sql, object args)
     {
+        RequireOpen();
         RequireWrite();
         return Task.FromResult(_statements.Execute(sql, args, _tenant));
     }
 
     /// <summary>The first column of the first row as a number, or null. Also serves <c>… RETURNING</c>.</summary>
-    public Task<long?> ScalarAsync(string sql, object args) => Task.FromResult(_statements.Scalar(sql, args, _tenant));
+    public Task<long?> ScalarAsync(string sql, object args)
+    {
+        RequireOpen();
+        return Task.FromResult(_statements.Scalar(sql, args, _tenant));
+    }
 
     /// <summary>The only row, or null.</summary>
     public Task<T?> FindAsync<T>(string sql, object args)
@@ -50,6 +57,7 @@ public sealed class Session
     /// <summary>Reads row by row without holding them all; <paramref name="read"/> must not keep the row.</summary>
     public Task ScanAsync(string sql, object args, Action<SqlRow> read)
     {
+        RequireOpen();
         _statements.Scan(sql, args, _tenant, read);
         return Task.CompletedTask;
     }
@@ -64,8 +72,12 @@ public sealed class Session
         (_afterCommit ??= []).Add(action);
     }
 
+    /// <summary>The closure is over; whoever kept the session can do nothing more with it.</summary>
+    internal void End() => _ended = true;
+
     private DynamicParameters Parameters(object args)
     {
+        RequireOpen();
         var parameters = new DynamicParameters(args);
         if (_tenant is { } tenant)
         {
@@ -73,6 +85,14 @@ public sealed class Session
         }
 
         return parameters;
+    }
+
+    private void RequireOpen()
+    {
+        if (_ended || (_mayWrite && Environment.CurrentManagedThreadId != _thread))
+        {
+            throw new InvalidOperationException("A session lives as long as its closure, which awaits nothing else when it writes.");
+        }
     }
 
     private void RequireWrite()

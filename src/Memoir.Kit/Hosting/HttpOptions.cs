@@ -1,10 +1,11 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Kit.Hosting;
 
 /// <summary>Where the server listens and what a request may cost.</summary>
-public sealed class HttpOptions
+public sealed class HttpOptions : IValidatableObject
 {
     /// <summary>Address to listen on; yields to <c>ASPNETCORE_URLS</c>.</summary>
     [Required]
@@ -23,6 +24,15 @@ public sealed class HttpOptions
     /// <summary>After SIGTERM: how long readiness fails while requests are still taken, so that load balancers turn away.</summary>
     [Range(0, 60)]
     public int DrainSeconds { get; set; } = 1;
+
+    /// <summary>The listener takes a name that it does not know for "every address", which is the last thing a typing error may do.</summary>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Host is not "localhost" && !IPAddress.TryParse(Host, out _))
+        {
+            yield return new ValidationResult("must be an IP address of this machine, 0.0.0.0 or localhost.", [nameof(Host)]);
+        }
+    }
 }
 
 [OptionsValidator]

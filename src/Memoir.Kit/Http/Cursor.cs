@@ -28,7 +28,8 @@ public static class Cursor
             var bytes = new byte[Base64Url.GetMaxDecodedLength(cursor.Length)];
             if (Base64Url.TryDecodeFromChars(cursor, bytes, out var length))
             {
-                var parts = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(Separator);
+                // The last value may be a caller's text, with separators of its own.
+                var parts = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(Separator, values + 1);
                 if (parts.Length == values + 1 && parts[0] == Hash(filter))
                 {
                     return parts[1..];

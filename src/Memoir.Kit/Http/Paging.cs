@@ -48,9 +48,14 @@ public static class QueryValues
             return null;
         }
 
-        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
-            ? value
-            : throw ProblemException.Field(name, $"must be a whole number between {min} and {max}");
+        if (!System.Numerics.BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value))
+        {
+            throw Unreadable(name, "must be a whole number");
+        }
+
+        return value >= min && value <= max
+            ? (int)value
+            : throw ProblemException.Field(name, $"must be between {min} and {max}");
     }
 
     public static double? Number(HttpRequest request, string name)
@@ -62,7 +67,7 @@ public static class QueryValues
 
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value)
             ? value
-            : throw ProblemException.Field(name, "must be a number");
+            : throw Unreadable(name, "must be a number");
     }
 
     public static bool? Flag(HttpRequest request, string name) => Text(request, name) switch
@@ -70,7 +75,7 @@ public static class QueryValues
         null => null,
         "true" or "1" => true,
         "false" or "0" => false,
-        _ => throw ProblemException.Field(name, "must be true or false"),
+        _ => throw Unreadable(name, "must be true or false"),
     };
 
     public static DateTimeOffset? Time(HttpRequest request, string name)
@@ -83,7 +88,7 @@ public static class QueryValues
         // A plus sign that was not escaped arrives as a blank.
         return WireInstant.TryParse(text, out var instant) || WireInstant.TryParse(text.Replace(' ', '+'), out instant)
             ? instant
-            : throw ProblemException.Field(name, "must be an RFC 3339 time such as 2026-01-31T09:30:00Z");
+            : throw Unreadable(name, "must be an RFC 3339 time such as 2026-01-31T09:30:00Z");
     }
 
     /// <summary>Refuses parameters that the route does not know: a misspelt filter must not widen a search silently.</summary>
@@ -97,4 +102,7 @@ public static class QueryValues
             }
         }
     }
+
+    private static ProblemException Unreadable(string name, string message) =>
+        new(Problem.InvalidRequest, $"{name}: {message}", new Dictionary<string, string[]> { [name] = [message] });
 }

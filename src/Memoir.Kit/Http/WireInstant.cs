@@ -15,7 +15,7 @@ public static class WireInstant
     public static bool TryParse(string text, out DateTimeOffset instant)
     {
         instant = default;
-        if (text.Length is < 20 or > 40 || text[10] is not ('T' or 't' or ' ') || !HasOffset(text))
+        if (text.Length is < 20 or > 40 || !HasForm(text))
         {
             return false;
         }
@@ -52,6 +52,33 @@ public static class WireInstant
         return Encoding.ASCII.GetString(text[..Format(instant, text)]);
     }
 
-    private static bool HasOffset(string text) =>
-        text[^1] is 'Z' or 'z' || (text.Length > 6 && text[^6] is '+' or '-' && text[^3] == ':');
+    /// <summary>The parser of the framework takes much more than RFC 3339: slashes, blanks, a decimal comma.</summary>
+    private static bool HasForm(string text)
+    {
+        const string form = "0000-00-00T00:00:00";
+
+        for (var i = 0; i < form.Length; i++)
+        {
+            var fits = form[i] switch
+            {
+                '0' => char.IsAsciiDigit(text[i]),
+                'T' => text[i] is 'T' or 't' or ' ',
+                var mark => text[i] == mark,
+            };
+            if (!fits)
+            {
+                return false;
+            }
+        }
+
+        var rest = text.AsSpan(form.Length);
+        if (rest is ['.', var digit, ..] && char.IsAsciiDigit(digit))
+        {
+            rest = rest[1..].TrimStart("0123456789");
+        }
+
+        return rest is "Z" or "z"
+            || (rest is ['+' or '-', var h, var hh, ':', var m, var mm]
+                && char.IsAsciiDigit(h) && char.IsAsciiDigit(hh) && char.IsAsciiDigit(m) && char.IsAsciiDigit(mm));
+    }
 }

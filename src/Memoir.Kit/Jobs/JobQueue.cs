@@ -12,6 +12,11 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
 {
     private const string Due = "status IN ('queued', 'failed', 'running') AND due_at <= @now";
 
+    // What was cut off in the middle is taken before the others and alone: if the job is what kills the process, it must
+    // not use up the attempts of jobs that were only near it.
+    private const string OneCutOff = "status = 'running' AND due_at <= @now ORDER BY due_at LIMIT 1";
+    private const string Waiting = "status IN ('queued', 'failed') AND due_at <= @now ORDER BY due_at LIMIT @JobBatchSize";
+
     private readonly JobOptions _options = options.Value;
     private readonly SemaphoreSlim _arrivals = new(0, 1);
 
@@ -49,11 +54,10 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     public async Task<IReadOnlyList<Job>> ClaimAsync(CancellationToken ct)
     {
         const string anyDue = $"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Due} LIMIT 1) AS due";
-        const string claim = $"""
-            UPDATE jobs SET status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1
-            WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Due} ORDER BY due_at LIMIT @JobBatchSize)
-            RETURNING id, tenant_id, kind, payload, attempts, fence
-            """;
+        const string taken = "status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1";
+        const string columns = "id, tenant_id, kind, payload, attempts, fence";
+        const string takeCutOff = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {OneCutOff}) RETURNING {columns}";
+        const string takeWaiting = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Waiting}) RETURNING {columns}";
 
         var now = time.Now();
         if (await database.SystemReadAsync(session => session.ScalarAsync(anyDue, new { now }), ct) is 0)
@@ -61,9 +65,16 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
             return []; // The usual case must not take the writer's time.
         }
 
+        var args = new { now, leasedUntil = now + _options.JobLease, _options.JobBatchSize };
         return await database.SystemWriteAsync(
-            session => session.QueryAsync<Job>(claim, new { now, leasedUntil = now + _options.JobLease, _options.JobBatchSize }), ct);
+            async session => await session.QueryAsync<Job>(takeCutOff, args) is { Count: > 0 } one
+                ? one
+                : await session.QueryAsync<Job>(takeWaiting, args),
+            ct);
     }
+
+    /// <summary>True when its last allowed attempt was cut off before anything could be written about it.</summary>
+    public bool IsExhausted(Job job) => job.Attempts > _options.JobMaxAttempts;
 
     /// <summary>Commits a job's effect together with its completion; neither happens when the lease was lost.</summary>
     public Task CompleteAsync(Job job, JobEffect? effect, CancellationToken ct)

@@ -49,6 +49,11 @@ public sealed partial class JobWorker(
     {
         try
         {
+            if (queue.IsExhausted(job))
+            {
+                throw new PermanentJobException("Each of its attempts was cut off; it may be what ends the process.");
+            }
+
             var handler = _handlers.GetValueOrDefault(job.Kind)
                 ?? throw new PermanentJobException($"This version knows no job of the kind {job.Kind}.");
             await queue.CompleteAsync(job, await handler.RunAsync(job, ct), ct);

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using System.Text;
 using Microsoft.Extensions.Configuration;
@@ -38,7 +39,7 @@ public static class SettingsSetup
         where TValidator : class, IValidateOptions<TOptions>
     {
         services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
-        services.AddOptions<TOptions>().BindConfiguration(Section).ValidateOnStart();
+        services.AddOptions<TOptions>().Configure<IConfiguration>(Bind).ValidateOnStart();
     }
 
     /// <summary>MEMORY_REQUEST_MAX_BYTES → RequestMaxBytes.</summary>
@@ -67,11 +68,39 @@ public static class SettingsSetup
     {
         StartupException startup => startup.Message,
         OptionsValidationException wrong => string.Join(Environment.NewLine, wrong.Failures.Select(f => Line(f, wrong.OptionsType))),
-        InvalidOperationException { InnerException: not null } unreadable when BoundKey(unreadable.Message) is { } key =>
-            $"{ToVariable(key)}: the value has the wrong form.",
         AggregateException several when several.InnerExceptions.Select(Explain).Where(line => line is not null).ToList() is { Count: > 0 } lines =>
             string.Join(Environment.NewLine, lines),
         _ => null,
+    };
+
+    private static void Bind<TOptions>(TOptions options, IConfiguration configuration)
+        where TOptions : class
+    {
+        try
+        {
+            configuration.GetSection(Section).Bind(options);
+        }
+        catch (InvalidOperationException exception) when (Unreadable(typeof(TOptions), exception) is { } property)
+        {
+            throw new OptionsValidationException(Options.DefaultName, typeof(TOptions), [$"{property.Name}: {Form(property.PropertyType)}."]);
+        }
+    }
+
+    /// <summary>The property whose value could not be read, by the key that the binder names (its text also holds the value, which is not repeated).</summary>
+    private static PropertyInfo? Unreadable(Type options, InvalidOperationException failure) =>
+        failure.InnerException is null || BoundKey(failure.Message) is not { } key
+            ? null
+            : Array.Find(options.GetProperties(), property => key.Equals(KeyOf(property), StringComparison.OrdinalIgnoreCase));
+
+    private static string KeyOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? property.Name;
+
+    private static string Form(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        { IsEnum: true } names => $"must be one of {string.Join(", ", Enum.GetNames(names)).ToLowerInvariant()}",
+        var t when t == typeof(bool) => "must be true or false",
+        var t when t == typeof(double) => "must be a number",
+        var t when t == typeof(TimeSpan) => "must be a time such as 00:02:00",
+        _ => "must be a whole number in range",
     };
 
     private static string Line(string failure, Type options)
@@ -83,8 +112,13 @@ public static class SettingsSetup
         }
 
         var complaint = failure[(end + 1)..].Trim().Replace($"The field {options.Name}.{property.Name} ", "", StringComparison.Ordinal);
-        var standard = property.GetValue(Activator.CreateInstance(options));
-        var variable = ToVariable(property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? property.Name);
+        var standard = property.GetValue(Activator.CreateInstance(options)) ?? property.GetCustomAttribute<RangeAttribute>()?.Minimum;
+        var variable = ToVariable(KeyOf(property));
+        if (complaint.StartsWith(variable + " ", StringComparison.Ordinal))
+        {
+            complaint = complaint[(variable.Length + 1)..];
+        }
+
         var example = standard is null or "" ? "" : FormattableString.Invariant($" Example: {variable}={standard}");
         return $"{variable}: {complaint}{example}";
     }
@@ -92,7 +126,7 @@ public static class SettingsSetup
     private static string? BoundKey(string message)
     {
         const string mark = $"'{Section}:";
-        var at = message.IndexOf(mark, StringComparison.Ordinal);
+        var at = message.LastIndexOf(mark, StringComparison.Ordinal); // The value, which comes before, may hold it too.
         if (at < 0)
         {
             return null;

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Memoir.Kit.Data;
 
 namespace Memoir.Kit.Telemetry;
 
@@ -19,7 +20,7 @@ public static class JsonLogging
     [ThreadStatic]
     private static Found? _found;
 
-    /// <exception cref="InvalidOperationException">The level's name is unknown; the text is one line for the operator.</exception>
+    /// <exception cref="StartupException">The level's name is unknown; the text is one line for the operator.</exception>
     public static void AddKitLogging(this IHostApplicationBuilder builder)
     {
         var configured = builder.Configuration[LevelVariable] ?? builder.Configuration["Memory:LogLevel"];
@@ -48,8 +49,8 @@ public static class JsonLogging
         "DEBUG" => LogLevel.Debug,
         "WARNING" => LogLevel.Warning,
         "ERROR" => LogLevel.Error,
-        _ => throw new InvalidOperationException(
-            $"{LevelVariable} is not one of TRACE, DEBUG, INFO, WARNING, ERROR; for example {LevelVariable}=INFO."),
+        _ => throw new StartupException(
+            $"{LevelVariable}: must be one of TRACE, DEBUG, INFO, WARNING, ERROR. Example: {LevelVariable}=INFO"),
     };
 
     internal static string LevelName(LogLevel level) => level switch

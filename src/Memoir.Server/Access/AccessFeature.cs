@@ -53,7 +53,7 @@ internal static class AccessFeature
     {
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var page = Page.From(http.Request, $"keys\n{tenant}", values: 1);
-        var after = page.After is { } values ? Guid.Parse(values[0]) : Guid.Empty;
+        var after = page.After is not { } values ? Guid.Empty : Guid.TryParse(values[0], out var last) ? last : throw Cursor.Invalid();
         var found = await keys.ListAsync(tenant, after, page.Limit + 1, ct);
         var items = found.Take(page.Limit).Select(key => ToResponse(key, secret: null)).ToList();
         var next = found.Count > page.Limit ? page.Next(items[^1].Id.ToString()) : null;

@@ -5,6 +5,8 @@ namespace Memoir.Server.Access;
 /// <summary>Stands before every route: who calls, and does the route's policy let them in? No policy, no way in.</summary>
 internal sealed class AccessGate(RequestDelegate next, Authenticator authenticator)
 {
+    private static readonly string[] KeyNames = ["api_key", "apikey", "api-key", "x-api-key", "access_token"];
+
     public async Task InvokeAsync(HttpContext http)
     {
         if (http.GetEndpoint() is not { } endpoint)
@@ -14,9 +16,9 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
         }
 
         var policy = endpoint.Metadata.GetMetadata<AccessPolicy>();
-        if (policy is null && endpoint.DisplayName?.Contains("405", StringComparison.Ordinal) == true)
+        if (policy is null && endpoint is not RouteEndpoint && IsFrameworksOwn(endpoint.DisplayName))
         {
-            await next(http); // The framework's own answer for a known path with another method.
+            await next(http); // The framework's own answer for a known path with another method or media type.
             return;
         }
 
@@ -40,7 +42,8 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
     {
         if (caller is null)
         {
-            if (policy.Scope is Scopes.Admin && http.Request.Path == "/metrics" && authenticator.IsMetricsToken(http.Request))
+            if (policy.IsForScrapers && (authenticator.IsMetricsToken(http.Request)
+                || (!Authenticator.HasCredential(http.Request) && Authenticator.IsLocal(http))))
             {
                 return;
             }
@@ -63,10 +66,12 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
         }
     }
 
+    private static bool IsFrameworksOwn(string? name) => name is "405 HTTP Method Not Supported" or "415 HTTP Unsupported Media Type";
+
     /// <summary>Addresses end up in logs and histories: a key in one is a key given away.</summary>
     private static void RefuseKeyInAddress(HttpRequest request)
     {
-        if (request.QueryString.HasValue && (request.Query.ContainsKey("api_key") || request.Query.ContainsKey("access_token")))
+        if (request.QueryString.HasValue && KeyNames.Any(request.Query.ContainsKey))
         {
             throw new ProblemException(Problem.InvalidRequest, "Send the credential in a header, never in the address.");
         }

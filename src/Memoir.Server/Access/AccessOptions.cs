@@ -25,12 +25,12 @@ internal sealed class AccessOptionsValidator : IValidateOptions<AccessOptions>
     {
         if (options.OperatorKeys().Any(key => key.Length < 24 || key.Distinct().Count() < 8))
         {
-            return ValidateOptionsResult.Fail("ApiKeys: each key must have 24 characters or more and not repeat a few of them.");
+            return ValidateOptionsResult.Fail("ApiKeys: each key must have 24 characters or more and not repeat a few of them, for example what openssl rand -hex 24 prints.");
         }
 
         if (options.MetricsToken.Length is > 0 and < 24)
         {
-            return ValidateOptionsResult.Fail("MetricsToken: must have 24 characters or more.");
+            return ValidateOptionsResult.Fail("MetricsToken: must have 24 characters or more, for example what openssl rand -hex 24 prints.");
         }
 
         return TenantId.IsValid(options.DefaultTenant)

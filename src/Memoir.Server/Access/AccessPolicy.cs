@@ -7,6 +7,9 @@ internal sealed record AccessPolicy(Scopes Scope, bool OperatorOnly)
 {
     /// <summary>Strangers may call it.</summary>
     public bool IsOpen => Scope is Scopes.None;
+
+    /// <summary>The scraper's token and callers on this machine will do as well.</summary>
+    public bool IsForScrapers { get; init; }
 }
 
 /// <summary>How a route states its policy.</summary>
@@ -19,6 +22,10 @@ internal static class AccessPolicyExtensions
     public static TBuilder RequireOperator<TBuilder>(this TBuilder route, Scopes scope)
         where TBuilder : IEndpointConventionBuilder =>
         route.WithMetadata(new AccessPolicy(scope, OperatorOnly: true));
+
+    public static TBuilder RequireScopeOrScraper<TBuilder>(this TBuilder route, Scopes scope)
+        where TBuilder : IEndpointConventionBuilder =>
+        route.WithMetadata(new AccessPolicy(scope, OperatorOnly: false) { IsForScrapers = true });
 
     public static TBuilder AllowStrangers<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder =>

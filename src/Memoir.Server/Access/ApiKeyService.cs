@@ -19,6 +19,9 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
     /// <summary>Keys seen lately, and prefixes that do not exist. Revoking forgets at once, in commit order.</summary>
     private readonly ConcurrentDictionary<string, ApiKey?> _byPrefix = new(StringComparer.Ordinal);
 
+    /// <summary>Counts keys made and revoked, so that a lookup that one of these overtook is not kept.</summary>
+    private int _changes;
+
     private readonly ConcurrentDictionary<Guid, (Tenant Tenant, DateTimeOffset At)> _uses = new();
 
     /// <returns>The key's row and the secret, which is known only now.</returns>
@@ -55,7 +58,7 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
                 await companion.After(session, (key, secret));
             }
 
-            session.AfterCommit(() => _byPrefix.TryRemove(prefix, out _));
+            session.AfterCommit(() => Forget(prefix));
             return (key, secret);
         }, ct);
     }
@@ -75,12 +78,16 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
 
             await ApiKeyStore.DeleteAsync(session, id);
             await AuditLog.AppendAsync(session, new AuditRecord(actor, "key.revoke", id.ToString(), 1, requestId), time.Now());
-            session.AfterCommit(() => _byPrefix.TryRemove(key.Prefix, out _));
+            session.AfterCommit(() => Forget(key.Prefix));
             return true;
         }, ct);
 
     /// <summary>Forgets what is known of a tenant's keys; called after its data was erased.</summary>
-    public void ForgetCached() => _byPrefix.Clear();
+    public void ForgetCached()
+    {
+        Interlocked.Increment(ref _changes);
+        _byPrefix.Clear();
+    }
 
     /// <returns>The key that this secret opens, or null: unknown, revoked and expired look alike.</returns>
     public async ValueTask<ApiKey?> RecogniseAsync(string secret, CancellationToken ct)
@@ -93,6 +100,7 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         var prefix = secret[..PrefixLength];
         if (!_byPrefix.TryGetValue(prefix, out var key))
         {
+            var changes = Volatile.Read(ref _changes);
             key = await database.SystemReadAsync(session => ApiKeyStore.FindByPrefixAsync(session, prefix), ct);
             if (_byPrefix.Count >= LargestCache)
             {
@@ -100,6 +108,10 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
             }
 
             _byPrefix[prefix] = key;
+            if (changes != Volatile.Read(ref _changes))
+            {
+                _byPrefix.TryRemove(prefix, out _); // What was read may have been revoked meanwhile; it must not be remembered.
+            }
         }
 
         // The hash is compared for unknown prefixes too, so that both take the same time.
@@ -128,12 +140,23 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
 
     public static TimeSpan UseInterval => UsesKnownTo;
 
+    private void Forget(string prefix)
+    {
+        Interlocked.Increment(ref _changes);
+        _byPrefix.TryRemove(prefix, out _);
+    }
+
     private static string Validate(CreateApiKeyRequest request, DateTimeOffset now)
     {
         var checks = new FieldChecks().Length("name", request.Name, 1, 128);
         var scopes = request.Scopes ?? [ScopeNames.Read, ScopeNames.Write];
         for (var i = 0; i < scopes.Count; i++)
         {
+            if (scopes[i] is null)
+            {
+                throw ProblemException.Body($"scopes[{i}]", "must be a string"); // The parser looks into no list.
+            }
+
             checks.OneOf($"scopes[{i}]", scopes[i], ScopeNames.Read, ScopeNames.Write, ScopeNames.Admin);
         }
 

@@ -37,7 +37,7 @@ internal static class AdminFeature
             .WithSummary("Should this process get requests? 503 when not.")
             .Describe<ReadinessResponse>(StatusCodes.Status200OK);
 
-        app.MapGet("/metrics", MetricsAsync).RequireScope(Scopes.Admin).WithTags("Operation")
+        app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithTags("Operation")
             .WithSummary("Measurements in the Prometheus text format.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain");
         app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")

@@ -96,7 +96,7 @@ internal sealed class EmbeddingOptions : IValidatableObject
         if (ApiKey is not null && ApiKey.AsSpan().Trim().ContainsAnyExceptInRange('!', '~'))
         {
             yield return new ValidationResult(
-                "MEMORY_EMBEDDING_API_KEY has a character that cannot be sent in a header.", [nameof(ApiKey)]);
+                "MEMORY_EMBEDDING_API_KEY has a character that cannot be sent in a header; an example of a right one is sk-...", [nameof(ApiKey)]);
         }
     }
 }

@@ -6,12 +6,17 @@ using Microsoft.Extensions.Options;
 namespace Memoir.Server.Memories;
 
 /// <summary>Reads memories for the rooms that only look at them, and says what of a memory the index needs.</summary>
-internal sealed class MemoryReader(IOptions<MemoryOptions> options)
+internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> options)
 {
     private readonly double _halfLifeDays = options.Value.ImportanceHalfLifeDays;
 
+    /// <summary>The memories at these places; those that are gone are left out.</summary>
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
         MemoryStore.ListBySequenceAsync(session, sequences);
+
+    /// <inheritdoc cref="ListBySequenceAsync(Session, IReadOnlyList{long})"/>
+    public Task<IReadOnlyList<Memory>> ListBySequenceAsync(Tenant tenant, IReadOnlyList<long> sequences, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => ListBySequenceAsync(session, sequences), ct);
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
     public static async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)

@@ -4,6 +4,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
 
@@ -67,6 +68,11 @@ internal static class MessageChecks
             throw ProblemException.Body("importance_override", "must be a number or null");
         }
 
+        if (given is { } number && !double.IsFinite(number))
+        {
+            throw ProblemException.Body("importance_override", "must be a number in range");
+        }
+
         checks.Range("importance_override", given, 0, 1).ThrowIfAny();
         return memory => memory with
         {
@@ -97,31 +103,7 @@ internal static class MessageChecks
             checks.Add("metadata", $"must have at most {MaxMetadataMembers} members");
         }
 
-        RefuseUnboundedNumbers(metadata);
+        BoundedNumbers.Require("metadata", metadata);
         return new Json(text);
-    }
-
-    /// <summary>1e400 is JSON, but no database and no client keeps it.</summary>
-    private static void RefuseUnboundedNumbers(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.Number when !element.TryGetDouble(out var number) || !double.IsFinite(number):
-                throw ProblemException.Body("metadata", "has a number out of range");
-            case JsonValueKind.Object:
-                foreach (var member in element.EnumerateObject())
-                {
-                    RefuseUnboundedNumbers(member.Value);
-                }
-
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                {
-                    RefuseUnboundedNumbers(item);
-                }
-
-                break;
-        }
     }
 }

@@ -105,6 +105,7 @@ internal static class MessagesFeature
 
     private static async Task<IResult> ListVersionsAsync(HttpContext http, Guid id, MemoryService memories, CancellationToken ct)
     {
+        QueryValues.RefuseUnknown(http.Request, "tenant_id", "limit", "cursor");
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var page = Page.From(http.Request, $"history\n{tenant}\n{id}", values: 1);
         var below = page.After is { } values ? CursorNumber(values[0]) : long.MaxValue;
@@ -119,6 +120,7 @@ internal static class MessagesFeature
         HttpContext http, string conversationId, MemoryService memories, MessageAnswers answers, CancellationToken ct)
     {
         QueryValues.RefuseUnknown(http.Request, "tenant_id", "limit", "cursor", "order");
+        conversationId = PathText.Of(http, segment: 2, conversationId);
         new FieldChecks().Length("conversation_id", conversationId, 1, 255).ThrowIfAny();
         var ascending = QueryValues.Text(http.Request, "order") switch
         {

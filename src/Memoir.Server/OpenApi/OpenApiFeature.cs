@@ -15,7 +15,7 @@ internal static class OpenApiFeature
             json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy;
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, WireJson.Options.TypeInfoResolver!);
         });
-        builder.Services.AddOpenApi("openapi", options =>
+        builder.Services.AddOpenApi(options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
             options.AddDocumentTransformer((document, _, _) =>
@@ -42,5 +42,5 @@ internal static class OpenApiFeature
         });
     }
 
-    public static void MapOpenApiDocument(this IEndpointRouteBuilder app) => app.MapOpenApi("/{documentName}.json").AllowStrangers();
+    public static void MapOpenApiDocument(this IEndpointRouteBuilder app) => app.MapOpenApi("/openapi.json").AllowStrangers();
 }

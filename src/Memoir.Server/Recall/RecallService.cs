@@ -8,23 +8,24 @@ using Memoir.Server.Recall.Search;
 namespace Memoir.Server.Recall;
 
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
-internal sealed class RecallService(Database database, RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
+internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
 {
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
         var index = await indexes.GetAsync(tenant, ct);
-        var (hits, reason) = await RankAsync(tenant, index, question, ct);
-        var items = hits.Count == 0 ? [] : await database.ReadAsync(tenant, session => FetchAsync(session, index, question, hits), ct);
+        var scope = ScopeOf(question, time.Now());
+        var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
+        var items = hits.Count == 0 ? [] : await FetchAsync(tenant, index, question, scope, hits, ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         return new RecallAnswer(items, reason);
     }
 
     private async Task<(IReadOnlyList<RecallHit> Hits, string? DegradedReason)> RankAsync(
-        Tenant tenant, LoadedIndex index, RecallQuestion question, CancellationToken ct)
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)
     {
         var query = RecallQuery.Parse(question.Query);
-        var request = RequestOf(question);
+        var request = RequestOf(question, scope);
         if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && vectors.SeeOnlyLetters))
         {
             var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
@@ -48,7 +49,7 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
         return (RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence }), null);
     }
 
-    private RecallRequest RequestOf(RecallQuestion question) => new(ScopeOf(question, time.Now()), question.TopK)
+    private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)
     {
         Role = question.Role is null ? null : MemoryReader.RoleOf(question.Role),
         Type = question.Type,
@@ -59,17 +60,17 @@ internal sealed class RecallService(Database database, RecallIndexes indexes, Me
             parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
     };
 
-    private static async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
-        Session session, LoadedIndex index, RecallQuestion question, IReadOnlyList<RecallHit> hits)
+    private async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits, CancellationToken ct)
     {
         var around = question.Neighbours == 0
             ? []
-            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours)).ToArray();
+            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
         var wanted = hits.Select(h => h.Sequence)
             .Concat(around.SelectMany(n => n))
             .Concat(question.Explain ? hits.SelectMany(h => h.LiftedBy) : [])
             .Distinct().ToList();
-        var rows = (await MemoryReader.ListBySequenceAsync(session, wanted)).ToDictionary(row => row.Sequence);
+        var rows = (await memories.ListBySequenceAsync(tenant, wanted, ct)).ToDictionary(row => row.Sequence);
 
         // A hit whose row is gone was deleted between the ranking and this read.
         var items = new List<RecalledMemory>(hits.Count);

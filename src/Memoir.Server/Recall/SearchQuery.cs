@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Memoir.Kit.Http;
 using Memoir.Server.Recall.Search;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Recall;
 
@@ -57,9 +58,9 @@ internal static class SearchQuery
             checks.Add("until", "must be later than since");
         }
 
-        if (request.Filter is { } filter && (filter.ValueKind is not JsonValueKind.Object || filter.GetRawText().Length > MaxFilterBytes))
+        if (request.Filter is { } filter)
         {
-            checks.Add("filter", "must be an object of at most 16 KiB");
+            CheckFilter(checks, filter);
         }
 
         checks.ThrowIfAny();
@@ -81,5 +82,20 @@ internal static class SearchQuery
             ImportanceWeight = request.Weights?.Importance ?? 0.3,
             Explain = request.Explain ?? false,
         };
+    }
+
+    private static void CheckFilter(FieldChecks checks, JsonElement filter)
+    {
+        if (filter.ValueKind is not JsonValueKind.Object)
+        {
+            throw ProblemException.Body("filter", "must be an object");
+        }
+
+        if (System.Text.Encoding.UTF8.GetByteCount(filter.GetRawText()) > MaxFilterBytes)
+        {
+            checks.Add("filter", "must have at most 16 KiB");
+        }
+
+        BoundedNumbers.Require("filter", filter);
     }
 }

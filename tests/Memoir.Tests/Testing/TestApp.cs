@@ -33,6 +33,9 @@ internal sealed class TestApp : WebApplicationFactory<Program>
 
     public ManualTime Time { get; } = new();
 
+    /// <summary>Every line the server logs; what it logs at all says the setting LogLevel.</summary>
+    public LogCapture Log { get; } = new();
+
     public string Folder { get; }
 
     /// <summary>What callers seem to come from; null stands for no address at all.</summary>
@@ -71,6 +74,12 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
+        WaitForRelease();
+        foreach (var fault in Log.Faults)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(fault); // What a 500 does not tell.
+        }
+
         if (!_keepFolder)
         {
             Directory.Delete(Folder, recursive: true);
@@ -85,13 +94,32 @@ internal sealed class TestApp : WebApplicationFactory<Program>
             builder.UseSetting($"Memory:{key}", value);
         }
 
-        builder.ConfigureLogging(logging => logging.ClearProviders());
+        builder.ConfigureLogging(logging => logging.ClearProviders().AddProvider(Log));
         builder.ConfigureTestServices(services =>
         {
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
             services.RemoveAll<IHostedService>(); // No background work: tests run it themselves.
             services.AddSingleton<IStartupFilter>(new CallerAddressFilter(this));
         });
+    }
+
+    /// <summary>The program's own thread may still be closing the database when the factory says that all is disposed.</summary>
+    private void WaitForRelease()
+    {
+        bool IsReleased()
+        {
+            try
+            {
+                using var taken = new FileStream(Path.Combine(Folder, "memoir.db.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return true;
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
+
+        Assert.True(SpinWait.SpinUntil(IsReleased, TimeSpan.FromSeconds(30)), "the database is still in use");
     }
 
     private static async Task<TestApp> StartAsync(

@@ -43,10 +43,15 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>The one connection that writes and checkpoints.</summary>
     public SqliteConnection OpenWriter()
     {
+        SqliteConnection? connection = null;
         try
         {
-            var connection = Connect();
+            connection = Connect();
+
+            // Closing a database writes its log back into it: not into one that is not ours.
+            raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
             RefuseForeignTables(connection);
+            raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, out _);
             Pragma(connection, "PRAGMA journal_mode = WAL");
             Pragma(connection, "PRAGMA synchronous = FULL"); // NORMAL lost acknowledged writes at a power cut when measured.
             Pragma(connection, "PRAGMA wal_autocheckpoint = 4000");
@@ -58,7 +63,13 @@ internal sealed class SqliteFile : IDisposable
         }
         catch (SqliteException exception)
         {
+            connection?.Dispose();
             throw Damaged(Path, exception);
+        }
+        catch (StartupException)
+        {
+            connection?.Dispose();
+            throw;
         }
     }
 
@@ -95,9 +106,13 @@ internal sealed class SqliteFile : IDisposable
         {
             return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException exception)
+        catch (IOException exception) when (IsTaken(exception))
         {
             throw new StartupException($"{path} is in use by another Memoir process; stop it, or set MEMORY_DATA_DIRECTORY to another folder.", exception);
+        }
+        catch (IOException exception)
+        {
+            throw new StartupException($"{path} cannot be opened: {exception.Message}", exception);
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -105,8 +120,17 @@ internal sealed class SqliteFile : IDisposable
         }
     }
 
+    /// <summary>EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION of Windows.</summary>
+    private static bool IsTaken(IOException exception) => (exception.HResult & 0xffff) is 11 or 35 or 32;
+
     private static void RefuseForeignBytes(string path)
     {
+        if (new FileInfo(path).LinkTarget is not null)
+        {
+            // Two names of one file would be two locks, and two processes on one database.
+            throw new StartupException($"{path} is a link; set MEMORY_DATABASE_URL to the file itself.");
+        }
+
         if (!File.Exists(path))
         {
             if (Directory.Exists(path))
@@ -132,20 +156,20 @@ internal sealed class SqliteFile : IDisposable
                 throw new StartupException($"{path} is not a Memoir database; it was left as it is.");
             }
 
-            if (HoldsPages(path + "-wal"))
+            if (HoldsPages(path + "-wal") || HoldsPages(path + "-journal"))
             {
-                // Killed in the middle of a checkpoint: the header already counts pages that only the log holds so far.
+                // Killed in the middle of a checkpoint, or while it was made: only the log knows the right length.
                 return;
             }
 
             var pageSize = (header[16] << 8) | header[17];
             var pages = (uint)((header[28] << 24) | (header[29] << 16) | (header[30] << 8) | header[31]);
-            if (file.Length < pages * (long)(pageSize == 1 ? 65536 : pageSize))
+            if (file.Length != pages * (long)(pageSize == 1 ? 65536 : pageSize))
             {
-                throw new StartupException($"{path} is damaged (cut short); it was left as it is. Restore a backup or move it away.");
+                throw new StartupException($"{path} is damaged (cut short, or not all of it is ours); it was left as it is. Restore a backup or move it away.");
             }
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
         {
             throw new StartupException($"{path} cannot be read; check its owner and mode.", exception);
         }

@@ -58,9 +58,17 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
         public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work)
         {
             _statements.Execute("BEGIN", None, tenant: null); // One snapshot for all that the closure reads.
-            var result = await work(new Session(connection, _statements, tenant, mayWrite: false));
-            _statements.Execute("COMMIT", None, tenant: null);
-            return result;
+            var session = new Session(connection, _statements, tenant, mayWrite: false);
+            try
+            {
+                var result = await work(session);
+                _statements.Execute("COMMIT", None, tenant: null);
+                return result;
+            }
+            finally
+            {
+                session.End();
+            }
         }
 
         public void Dispose()

@@ -76,21 +76,25 @@ internal sealed class SqliteWriter : IDisposable
             if (_broken)
             {
                 first.Fail(StorageFailed());
-                continue;
             }
-
-            RunGroup(first, group);
-            group.Clear();
+            else if (first.TryStart())
+            {
+                group.Add(first);
+                RunGroup(group);
+                group.Clear();
+            }
         }
     }
 
-    private void RunGroup(Write first, List<Write> group)
+    /// <summary>Runs the first write, which is in the group already, and all that wait behind it.</summary>
+    private void RunGroup(List<Write> group)
     {
         var started = Stopwatch.GetTimestamp();
         try
         {
             Begin();
-            for (var next = first; next is not null; next = Next(group.Count, started))
+            RunInSavepoint(group[0]);
+            while (Next(group.Count, started) is { } next)
             {
                 if (next.TryStart())
                 {
@@ -216,14 +220,17 @@ internal sealed class SqliteWriter : IDisposable
         || raw.sqlite3_get_autocommit(_connection.Handle) != 0;
 
     private static bool IsIoError(SqliteException exception) =>
-        exception.SqliteErrorCode is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT;
+        exception.SqliteErrorCode is raw.SQLITE_CORRUPT
+        || (exception.SqliteErrorCode is raw.SQLITE_IOERR && !IsFull(exception));
 
-    private static ProblemException Explain(SqliteException exception) => exception.SqliteErrorCode switch
-    {
-        raw.SQLITE_FULL => new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored."),
-        raw.SQLITE_IOERR or raw.SQLITE_CORRUPT => StorageFailed(),
-        _ => new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored."),
-    };
+    /// <summary>No room is no fault: SQLite reports it as an I/O error when it is the shared index of the log that cannot grow.</summary>
+    private static bool IsFull(SqliteException exception) =>
+        exception.SqliteErrorCode is raw.SQLITE_FULL || exception.SqliteExtendedErrorCode is raw.SQLITE_IOERR_SHMSIZE;
+
+    private static ProblemException Explain(SqliteException exception) =>
+        IsFull(exception) ? new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored.")
+        : IsIoError(exception) ? StorageFailed()
+        : new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored.");
 
     private static ProblemException StorageFailed() =>
         new(Problem.StorageUnavailable, "The storage reported an error; writes are refused until the server was restarted.");
@@ -256,13 +263,20 @@ internal sealed class SqliteWriter : IDisposable
         {
             Refusal = null;
             _session = new Session(connection, statements, tenant, mayWrite: true);
-            var running = RunWork(_session);
-            if (!running.IsCompleted)
+            try
             {
-                throw new InvalidOperationException("A write closure may await nothing but its session.");
-            }
+                var running = RunWork(_session);
+                if (!running.IsCompleted)
+                {
+                    throw new InvalidOperationException("A write closure may await nothing but its session.");
+                }
 
-            running.GetAwaiter().GetResult();
+                running.GetAwaiter().GetResult();
+            }
+            finally
+            {
+                _session.End(); // A closure that wakes up later must not write into the transaction of others.
+            }
         }
 
         /// <summary>The closure alone failed: it is answered with the others, so that order is kept.</summary>
@@ -276,7 +290,15 @@ internal sealed class SqliteWriter : IDisposable
         {
             foreach (var action in _session?.Commits ?? [])
             {
-                action();
+                try
+                {
+                    action();
+                }
+                catch (Exception exception)
+                {
+                    // The write is kept, but its caller is told of the bug; the others have nothing to do with it.
+                    Refusal = exception;
+                }
             }
         }
 

@@ -23,6 +23,11 @@ internal static partial class JsonRefusal
             return ProblemException.Body(Named(at, unknown.Groups["name"].Value), "is not a known member");
         }
 
+        if (Null().Match(exception.Message) is { Success: true } missingValue)
+        {
+            return ProblemException.Body(at.Length > 0 ? at : missingValue.Groups["name"].Value, "must not be null");
+        }
+
         if (Duplicate().Match(exception.Message) is { Success: true } duplicate)
         {
             return ProblemException.Body(Named(at, duplicate.Groups["name"].Value), "appears twice");
@@ -34,8 +39,8 @@ internal static partial class JsonRefusal
         }
 
         if (exception.InnerException is not null and not JsonException { InnerException: null } || exception.Message.Contains("could not be converted", StringComparison.Ordinal)
-            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal) || exception.Message.Contains("disallows null", StringComparison.OrdinalIgnoreCase)
-            || exception.Message.Contains("does not allow null", StringComparison.OrdinalIgnoreCase))
+            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal)
+            || exception.Message.Contains("nullability annotation", StringComparison.Ordinal))
         {
             if (at.Length > 0 || exception.Message.Contains("could not be converted", StringComparison.Ordinal))
             {
@@ -51,10 +56,11 @@ internal static partial class JsonRefusal
     private static string Expected(string message) => Target().Match(message).Groups["type"].Value switch
     {
         var t when message.Contains("RFC 3339", StringComparison.Ordinal) => "must be an RFC 3339 time with an offset, such as 2026-01-31T09:30:00Z",
+        var t when message.Contains("number in range", StringComparison.Ordinal) => "must be a number in range",
         var t when t.Contains("String", StringComparison.Ordinal) => "must be a string",
         var t when t.Contains("Boolean", StringComparison.Ordinal) => "must be true or false",
         var t when t.Contains("Int32", StringComparison.Ordinal) || t.Contains("Int64", StringComparison.Ordinal) => "must be a whole number in range",
-        var t when t.Contains("Double", StringComparison.Ordinal) => "must be a number",
+        var t when t.Contains("Double", StringComparison.Ordinal) => "must be a number in range",
         _ when message.Contains("null", StringComparison.OrdinalIgnoreCase) => "must not be null",
         _ => "has the wrong type",
     };
@@ -76,6 +82,9 @@ internal static partial class JsonRefusal
 
     [GeneratedRegex(@"[Dd]uplicate property '(?<name>.*)' encountered")]
     private static partial Regex Duplicate();
+
+    [GeneratedRegex(@"'(?<name>[^']*)' on type .* (doesn't|does not) allow (setting )?null")]
+    private static partial Regex Null();
 
     [GeneratedRegex(@"converted to (?<type>\S+)")]
     private static partial Regex Target();

@@ -23,7 +23,7 @@ public static class StrictJson
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // Answers are JSON, never embedded in a page.
             DefaultIgnoreCondition = JsonIgnoreCondition.Never,
             TypeInfoResolver = JsonTypeInfoResolver.Combine(contexts),
-            Converters = { new InstantConverter() },
+            Converters = { new InstantConverter(), new FiniteConverter() },
         };
 
     /// <summary>Reads the whole body. The caller returns the buffer by disposing it.</summary>
@@ -157,6 +157,17 @@ public static class StrictJson
 
     private static ProblemException TooLarge(int limit) =>
         new(Problem.PayloadTooLarge, $"The body may have at most {limit} bytes.");
+
+    /// <summary>1e400 is JSON, but it would become infinite: no rule about ranges is meant to meet that.</summary>
+    private sealed class FiniteConverter : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.Number && reader.TryGetDouble(out var number) && double.IsFinite(number)
+                ? number
+                : throw new JsonException("The JSON value could not be converted to System.Double.");
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
+    }
 
     /// <summary>RFC 3339 in UTC with <c>Z</c>, microseconds only when there are some; any offset is understood.</summary>
     private sealed class InstantConverter : JsonConverter<DateTimeOffset>

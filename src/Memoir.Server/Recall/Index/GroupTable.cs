@@ -11,6 +11,9 @@ internal sealed class GroupTable
 
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>Without the lists of members, which depend on the memories.</summary>
+    public long Bytes { get; private set; }
+
     public MemoryGroup this[int number] => Volatile.Read(ref _byNumber)[number];
 
     public MemoryGroup? Find(string name) => _byName.GetValueOrDefault(name);
@@ -33,6 +36,7 @@ internal sealed class GroupTable
         _byNumber[_count] = group;
         Volatile.Write(ref _count, _count + 1);
         _byName[name] = group;
+        Bytes += MemoryGroup.BytesEach + (2L * name.Length);
         return group;
     }
 }

@@ -34,7 +34,7 @@ internal readonly struct IndexView
     public int Find(ulong term)
     {
         var number = Terms.Find(term);
-        return number < Postings.Length ? number : -1;
+        return number < Postings.Length && (number < 0 || Volatile.Read(ref Postings[number]) is not null) ? number : -1;
     }
 
     /// <summary>The last unit of a memory, exclusive.</summary>

@@ -59,6 +59,24 @@ internal sealed class MemoryColumns
 
     public byte[] State { get; }
 
+    public void Set(int ordinal, AnalysedMemory memory, int conversation, int user, int type, int firstUnit)
+    {
+        Sequence[ordinal] = memory.Sequence;
+        OccurredAt[ordinal] = memory.OccurredAtMicros;
+        ExpiresAt[ordinal] = memory.ExpiresAtMicros;
+        Conversation[ordinal] = conversation;
+        User[ordinal] = user;
+        Type[ordinal] = type;
+        Role[ordinal] = memory.Role;
+        State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Asks ? Asks : 0)
+            | (memory.TellsTime ? TellsTime : 0) | (memory.ExpiresAtMicros != long.MaxValue ? Expires : 0));
+        Importance[ordinal] = memory.Importance;
+        ImportanceOverride[ordinal] = memory.ImportanceOverride;
+        FirstUnit[ordinal] = firstUnit;
+        Previous[ordinal] = -1;
+        Next[ordinal] = -1;
+    }
+
     private static T[] Grow<T>(T[]? old, int capacity)
     {
         var grown = new T[capacity];

@@ -3,6 +3,8 @@ namespace Memoir.Server.Recall.Index;
 /// <summary>The memories that share a conversation or a user, in the order they were added, and by time for whoever links neighbours.</summary>
 internal sealed class MemoryGroup(string name, int number)
 {
+    public const int BytesEach = 200;
+
     private int[] _byTime = [];
     private int _count;
 
@@ -20,14 +22,10 @@ internal sealed class MemoryGroup(string name, int number)
 
     public bool HasAssistant { get; private set; }
 
-    public long Bytes => 160 + (2L * Name.Length) + (4L * (_byTime.Length + Members.Capacity));
-
     /// <summary>Adds a turn of a conversation and links it between those said just before and just after it.</summary>
     public void Add(int ordinal, MemoryColumns columns)
     {
-        HasUser |= columns.Role[ordinal] == MemoryRole.User;
-        HasAssistant |= columns.Role[ordinal] == MemoryRole.Assistant;
-        Members.Add((uint)ordinal);
+        AddUnlinked(ordinal, columns);
         var at = Place(ordinal, columns);
         if (_count == _byTime.Length)
         {
@@ -39,6 +37,47 @@ internal sealed class MemoryGroup(string name, int number)
         _count++;
         Join(at > 0 ? _byTime[at - 1] : -1, ordinal, columns);
         Join(ordinal, at + 1 < _count ? _byTime[at + 1] : -1, columns);
+    }
+
+    /// <summary>Takes note of a turn without linking it; <see cref="Link"/> does so for all at once.</summary>
+    public void AddUnlinked(int ordinal, MemoryColumns columns)
+    {
+        HasUser |= columns.Role[ordinal] == MemoryRole.User;
+        HasAssistant |= columns.Role[ordinal] == MemoryRole.Assistant;
+        Members.Add((uint)ordinal);
+    }
+
+    /// <summary>Links all turns that are still there anew.</summary>
+    public void Link(MemoryColumns columns)
+    {
+        var members = Members.Items;
+        if (_byTime.Length < members.Length)
+        {
+            _byTime = new int[members.Length];
+        }
+
+        _count = 0;
+        var isSorted = true;
+        foreach (var member in members)
+        {
+            var ordinal = (int)member;
+            if ((columns.State[ordinal] & MemoryColumns.Dead) == 0)
+            {
+                isSorted &= _count == 0 || IsBefore(_byTime[_count - 1], ordinal, columns);
+                _byTime[_count++] = ordinal;
+            }
+        }
+
+        if (!isSorted)
+        {
+            _byTime.AsSpan(0, _count).Sort((a, b) => a == b ? 0 : IsBefore(a, b, columns) ? -1 : 1);
+        }
+
+        for (var i = 0; i < _count; i++)
+        {
+            Volatile.Write(ref columns.Previous[_byTime[i]], i == 0 ? -1 : _byTime[i - 1]);
+            Volatile.Write(ref columns.Next[_byTime[i]], i + 1 == _count ? -1 : _byTime[i + 1]);
+        }
     }
 
     public void Unlink(int ordinal, MemoryColumns columns)

@@ -7,10 +7,15 @@ internal sealed class PostingList
     public const int CountBits = 6;
     public const uint CountMask = (1 << CountBits) - 1;
 
+    private const int Large = 4096;
+
+    /// <summary>The list and its array, without the items.</summary>
+    public const int BytesEach = 64;
+
     private uint[] _items;
     private int _count;
 
-    public PostingList(int capacity = 2) => _items = new uint[capacity];
+    public PostingList(int capacity = 2) => _items = capacity == 0 ? [] : new uint[capacity];
 
     /// <summary>How many of the items belong to memories that are still there.</summary>
     public int Live { get; set; }
@@ -29,14 +34,23 @@ internal sealed class PostingList
         }
     }
 
-    public void Reserve(int more)
+    /// <summary>An array with room for so many more items after the first <see cref="Items"/>, to be filled and then <see cref="Publish">published</see>.</summary>
+    public uint[] Room(int more)
     {
         if (_count + more > _items.Length)
         {
-            var larger = new uint[_count + more];
+            var larger = GC.AllocateUninitializedArray<uint>(_count + more);
             _items.AsSpan(0, _count).CopyTo(larger);
             Volatile.Write(ref _items, larger);
         }
+
+        return _items;
+    }
+
+    public void Publish(int more)
+    {
+        Live += more;
+        Volatile.Write(ref _count, _count + more);
     }
 
     /// <summary>Adds an item and answers by how many items the list's room grew.</summary>
@@ -46,7 +60,7 @@ internal sealed class PostingList
         var grown = 0;
         if (_count == items.Length)
         {
-            var larger = new uint[_count < 8 ? _count * 2 : _count + (_count / 2)];
+            var larger = new uint[_count < 8 ? Math.Max(2, _count * 2) : _count + (_count / (_count < Large ? 2 : 4))];
             items.AsSpan().CopyTo(larger);
             Volatile.Write(ref _items, larger);
             grown = larger.Length - items.Length;

@@ -1,70 +1,76 @@
+using System.Numerics;
+
 namespace Memoir.Server.Recall.Index;
 
-/// <summary>Sequence to the ordinal of its newest version: open addressing, one writer, lock-free readers.</summary>
+/// <summary>Sequence to the ordinal of its newest version: open addressing over ordinals alone, one writer, lock-free readers.</summary>
 internal sealed class SequenceTable
 {
-    private Slot[] _slots = new Slot[1 << 6];
+    private int[] _slots = new int[1 << 6];
     private int _count;
 
-    public long Bytes => _slots.Length * 16L;
+    public long Bytes => _slots.Length * 4L;
 
     /// <summary>The ordinal, or -1.</summary>
-    public int Find(long sequence)
+    public int Find(long sequence, ref MemoryColumns columns)
     {
         var slots = Volatile.Read(ref _slots);
         for (var at = Home(sequence, slots.Length); ; at = (at + 1) & (slots.Length - 1))
         {
-            var ordinal = Volatile.Read(ref slots[at].OrdinalPlusOne);
-            if (ordinal == 0)
+            // Read after the slot, the columns hold at least that ordinal.
+            var ordinal = Volatile.Read(ref slots[at]) - 1;
+            if (ordinal < 0 || Volatile.Read(ref columns).Sequence[ordinal] == sequence)
             {
-                return -1;
-            }
-
-            if (slots[at].Sequence == sequence)
-            {
-                return ordinal - 1;
+                return ordinal;
             }
         }
     }
 
-    public void Set(long sequence, int ordinal)
+    /// <summary>Room for so many more, so that loading does not grow step by step.</summary>
+    public void Reserve(int more, MemoryColumns columns)
+    {
+        var size = (int)BitOperations.RoundUpToPowerOf2((uint)((_count + more) * 4L / 3 + 1));
+        if (size <= _slots.Length)
+        {
+            return;
+        }
+
+        var larger = new int[size];
+        foreach (var slot in _slots)
+        {
+            if (slot != 0)
+            {
+                Place(larger, columns.Sequence[slot - 1], columns) = slot;
+            }
+        }
+
+        Volatile.Write(ref _slots, larger);
+    }
+
+    /// <summary>Answers the ordinal that the sequence had before, or -1.</summary>
+    public int Set(long sequence, int ordinal, MemoryColumns columns)
     {
         if ((_count + 1) * 4L > _slots.Length * 3L)
         {
-            var larger = new Slot[_slots.Length * 2];
-            foreach (var slot in _slots)
-            {
-                if (slot.OrdinalPlusOne != 0)
-                {
-                    Set(larger, slot.Sequence, slot.OrdinalPlusOne - 1);
-                }
-            }
-
-            Volatile.Write(ref _slots, larger);
+            Reserve(_count, columns);
         }
 
-        _count += Set(_slots, sequence, ordinal) ? 1 : 0;
+        ref var slot = ref Place(_slots, sequence, columns);
+        var before = slot - 1;
+        _count += before < 0 ? 1 : 0;
+        Volatile.Write(ref slot, ordinal + 1);
+        return before;
     }
 
-    private static bool Set(Slot[] slots, long sequence, int ordinal)
+    private static ref int Place(int[] slots, long sequence, MemoryColumns columns)
     {
         var at = Home(sequence, slots.Length);
-        while (slots[at].OrdinalPlusOne != 0 && slots[at].Sequence != sequence)
+        while (slots[at] != 0 && columns.Sequence[slots[at] - 1] != sequence)
         {
             at = (at + 1) & (slots.Length - 1);
         }
 
-        var added = slots[at].OrdinalPlusOne == 0;
-        slots[at].Sequence = sequence;
-        Volatile.Write(ref slots[at].OrdinalPlusOne, ordinal + 1);
-        return added;
+        return ref slots[at];
     }
 
     private static int Home(long sequence, int size) => (int)((ulong)sequence * 0x9e3779b97f4a7c15 >> 32) & (size - 1);
-
-    private struct Slot
-    {
-        public long Sequence;
-        public int OrdinalPlusOne;
-    }
 }

@@ -1,9 +1,7 @@
-using Memoir.Server.Recall.Segments;
-
 namespace Memoir.Server.Recall.Index;
 
 /// <summary>The inverted index of one tenant, in memory: one writer at a time, any number of readers, none of whom waits.</summary>
-internal sealed class TenantIndex
+internal sealed partial class TenantIndex
 {
     /// <summary>A posting has 26 bits for the unit.</summary>
     public const int MaxUnits = 1 << 26;
@@ -25,7 +23,6 @@ internal sealed class TenantIndex
     private long _liveLength;
     private int _liveMemories;
     private long _postingCapacity;
-    private long _groupBytes;
 
     public int LiveCount => Volatile.Read(ref _liveMemories);
 
@@ -33,39 +30,39 @@ internal sealed class TenantIndex
     public int DeadCount => Volatile.Read(ref _memories) - LiveCount;
 
     public long EstimatedBytes => (_columns.Capacity * (long)MemoryColumns.BytesEach) + (_unitColumns.Memory.Length * (long)UnitColumns.BytesEach)
-        + _forward.Bytes + _terms.Bytes + _sequences.Bytes + (_postings.Length * 8L) + (_terms.Count * 56L) + (_postingCapacity * 4L)
-        + _groupBytes;
+        + _forward.Bytes + _terms.Bytes + _sequences.Bytes + (_postings.Length * 8L) + (_terms.Count * PostingList.BytesEach) + (_postingCapacity * 4L)
+        + _conversations.Bytes + _users.Bytes + (_memories * 16L);
 
     /// <summary>Adds a memory, in place of an earlier one with the same sequence.</summary>
     public void Put(AnalysedMemory memory)
     {
         lock (_writing)
         {
-            Span<int> numbers = memory.Terms.Length <= 512 ? stackalloc int[memory.Terms.Length] : new int[memory.Terms.Length];
-            for (var i = 0; i < numbers.Length; i++)
+            var passages = memory.PassageEnds.Length;
+            if (_units + passages > MaxUnits)
             {
-                numbers[i] = Number(memory.Terms[i]);
+                throw new InvalidOperationException($"A tenant's index holds at most {MaxUnits} passages.");
             }
 
-            Append(new MemoryEntry
+            Reserve(1, passages, more: _memories / 4);
+            var ordinal = _memories;
+            var conversation = memory.ConversationId is null ? null : _conversations.GetOrAdd(memory.ConversationId);
+            var user = memory.UserId is null ? null : _users.GetOrAdd(memory.UserId);
+            var type = memory.Type is null ? null : _types.GetOrAdd(memory.Type);
+            _columns.Set(ordinal, memory, conversation?.Number ?? -1, user?.Number ?? -1, type?.Number ?? -1, _units);
+            AppendUnits(ordinal, memory);
+            user?.Members.Add((uint)ordinal);
+            conversation?.Add(ordinal, _columns);
+
+            var replaced = _sequences.Set(memory.Sequence, ordinal, _columns);
+            _units += passages;
+            _memories = ordinal + 1;
+            Volatile.Write(ref _liveMemories, _liveMemories + 1);
+            Volatile.Write(ref _published, ((long)_units << 32) | (uint)_memories);
+            if (replaced >= 0 && (_columns.State[replaced] & MemoryColumns.Dead) == 0)
             {
-                Sequence = memory.Sequence,
-                ConversationId = memory.ConversationId,
-                UserId = memory.UserId,
-                Type = memory.Type,
-                Role = memory.Role,
-                Archived = memory.Archived,
-                Asks = memory.Asks,
-                TellsTime = memory.TellsTime,
-                OccurredAtMicros = memory.OccurredAtMicros,
-                ExpiresAtMicros = memory.ExpiresAtMicros,
-                Importance = memory.Importance,
-                ImportanceOverride = memory.ImportanceOverride,
-                Numbers = numbers,
-                Counts = memory.Counts,
-                PassageEnds = memory.PassageEnds,
-                PassageLengths = memory.PassageLengths,
-            });
+                Bury(replaced);
+            }
         }
     }
 
@@ -126,7 +123,7 @@ internal sealed class TenantIndex
     /// <summary>The ordinal under which a live memory's vector is kept, or -1. A replaced memory gets a new one.</summary>
     public int OrdinalOf(long sequence)
     {
-        var ordinal = _sequences.Find(sequence);
+        var ordinal = _sequences.Find(sequence, ref _columns);
         return ordinal >= 0 && (Volatile.Read(ref _columns).State[ordinal] & MemoryColumns.Dead) == 0 ? ordinal : -1;
     }
 
@@ -153,18 +150,8 @@ internal sealed class TenantIndex
         };
     }
 
-    /// <summary>Adds the memories of a segment, in place of earlier ones with the same sequences.</summary>
-    /// <exception cref="InvalidDataException">The bytes are damaged or of another version; nothing was added.</exception>
-    public void Load(ReadOnlySpan<byte> segment)
-    {
-        lock (_writing)
-        {
-            IndexSegment.Decode(segment, this);
-        }
-    }
-
-    /// <summary>The number of a term, new when it was never seen. Only for the writer.</summary>
-    public int Number(ulong term, int expected = 2)
+    /// <summary>The number of a term, new when it was never seen.</summary>
+    private int Number(ulong term)
     {
         var number = _terms.Find(term);
         if (number >= 0)
@@ -179,85 +166,28 @@ internal sealed class TenantIndex
             Volatile.Write(ref _postings, larger);
         }
 
-        _postings[_terms.Count] = new PostingList(Math.Max(2, expected));
-        _postingCapacity += Math.Max(2, expected);
+        _postings[_terms.Count] = new PostingList();
         return _terms.Add(term);
     }
 
-    public void Reserve(int term, int postings)
-    {
-        var list = _postings[term];
-        _postingCapacity -= list.Capacity;
-        list.Reserve(postings);
-        _postingCapacity += list.Capacity;
-    }
-
-    /// <summary>Room for so many more memories and units, so that loading does not grow step by step. Only for the writer.</summary>
-    public void Reserve(int memories, int units, bool exact)
+    /// <summary>Room for so many more memories and units, and for some more when it must be made anyway.</summary>
+    private void Reserve(int memories, int units, int more)
     {
         if (_memories + memories > _columns.Capacity)
         {
-            Volatile.Write(ref _columns, new MemoryColumns(exact ? _memories + memories : Math.Max(_memories + memories, _memories * 3 / 2), _columns));
+            Volatile.Write(ref _columns, new MemoryColumns(_memories + memories + more, _columns));
         }
 
         if (_units + units > _unitColumns.Memory.Length)
         {
-            Volatile.Write(ref _unitColumns, new UnitColumns(exact ? _units + units : Math.Max(_units + units, _units * 3 / 2), _unitColumns));
+            Volatile.Write(ref _unitColumns, new UnitColumns(_units + units + more, _unitColumns));
         }
     }
 
-    /// <summary>Adds a memory whose terms are numbered already. Only for the writer.</summary>
-    public void Append(in MemoryEntry memory)
+    private void AppendUnits(int ordinal, AnalysedMemory memory)
     {
-        var passages = memory.PassageEnds.Length;
-        if (_units + passages > MaxUnits)
-        {
-            throw new InvalidOperationException($"A tenant's index holds at most {MaxUnits} passages.");
-        }
-
-        Reserve(1, passages, exact: false);
-        var ordinal = _memories;
-        var columns = _columns;
-        var conversation = memory.ConversationId is null ? null : _conversations.GetOrAdd(memory.ConversationId);
-        var user = memory.UserId is null ? null : _users.GetOrAdd(memory.UserId);
-        columns.Sequence[ordinal] = memory.Sequence;
-        columns.OccurredAt[ordinal] = memory.OccurredAtMicros;
-        columns.ExpiresAt[ordinal] = memory.ExpiresAtMicros;
-        columns.Conversation[ordinal] = conversation?.Number ?? -1;
-        columns.User[ordinal] = user?.Number ?? -1;
-        columns.Type[ordinal] = memory.Type is null ? -1 : _types.GetOrAdd(memory.Type).Number;
-        columns.Role[ordinal] = memory.Role;
-        columns.State[ordinal] = (byte)((memory.Archived ? MemoryColumns.Archived : 0) | (memory.Asks ? MemoryColumns.Asks : 0)
-            | (memory.TellsTime ? MemoryColumns.TellsTime : 0) | (memory.ExpiresAtMicros != long.MaxValue ? MemoryColumns.Expires : 0));
-        columns.Importance[ordinal] = memory.Importance;
-        columns.ImportanceOverride[ordinal] = memory.ImportanceOverride;
-        columns.FirstUnit[ordinal] = _units;
-        columns.Previous[ordinal] = -1;
-        columns.Next[ordinal] = -1;
-        AppendUnits(ordinal, memory);
-
-        _groupBytes -= (conversation?.Bytes ?? 0) + (user?.Bytes ?? 0);
-        user?.Members.Add((uint)ordinal);
-        conversation?.Add(ordinal, columns);
-        _groupBytes += (conversation?.Bytes ?? 0) + (user?.Bytes ?? 0);
-
-        var replaced = OrdinalOf(memory.Sequence);
-        _sequences.Set(memory.Sequence, ordinal);
-        _units += passages;
-        _memories = ordinal + 1;
-        Volatile.Write(ref _liveMemories, _liveMemories + 1);
-        Volatile.Write(ref _published, ((long)_units << 32) | (uint)_memories);
-        if (replaced >= 0)
-        {
-            Bury(replaced);
-        }
-    }
-
-    private void AppendUnits(int ordinal, in MemoryEntry memory)
-    {
-        var numbers = memory.Numbers;
+        var terms = memory.Terms;
         var counts = memory.Counts;
-        var postings = _postings;
         var grown = 0L;
         var from = 0;
         for (var passage = 0; passage < memory.PassageEnds.Length; passage++)
@@ -267,15 +197,13 @@ internal sealed class TenantIndex
             var entries = _forward.Append(to - from, out var start);
             for (var i = from; i < to; i++)
             {
+                var number = Number(terms[i]);
                 uint count = counts[i];
-                entries[i - from] = ((uint)numbers[i] << PostingList.CountBits) | count;
-                grown += postings[numbers[i]].Add(((uint)unit << PostingList.CountBits) | count);
+                entries[i - from] = ((uint)number << PostingList.CountBits) | count;
+                grown += _postings[number].Add(((uint)unit << PostingList.CountBits) | count);
             }
 
-            _unitColumns.Memory[unit] = ordinal;
-            _unitColumns.Start[unit] = start;
-            _unitColumns.Entries[unit] = (ushort)(to - from);
-            _unitColumns.Length[unit] = memory.PassageLengths[passage];
+            _unitColumns.Set(unit, ordinal, start, to - from, memory.PassageLengths[passage]);
             _liveLength += memory.PassageLengths[passage];
             from = to;
         }
@@ -286,22 +214,26 @@ internal sealed class TenantIndex
 
     private void Bury(int ordinal)
     {
-        var view = View();
-        Volatile.Write(ref _columns.State[ordinal], (byte)(_columns.State[ordinal] | MemoryColumns.Dead));
-        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
+        Hide(ordinal);
+        if (_columns.Conversation[ordinal] is >= 0 and var conversation)
         {
-            foreach (var entry in view.EntriesOf(unit))
+            _conversations[conversation].Unlink(ordinal, _columns);
+        }
+    }
+
+    private void Hide(int ordinal)
+    {
+        Volatile.Write(ref _columns.State[ordinal], (byte)(_columns.State[ordinal] | MemoryColumns.Dead));
+        var end = ordinal + 1 < _memories ? _columns.FirstUnit[ordinal + 1] : _units;
+        for (var unit = _columns.FirstUnit[ordinal]; unit < end; unit++)
+        {
+            foreach (var entry in _forward.Read(_unitColumns.Start[unit], _unitColumns.Entries[unit]))
             {
                 _postings[entry >> PostingList.CountBits].Live--;
             }
 
             _liveLength -= _unitColumns.Length[unit];
             _liveUnits--;
-        }
-
-        if (_columns.Conversation[ordinal] is >= 0 and var conversation)
-        {
-            _conversations[conversation].Unlink(ordinal, _columns);
         }
 
         Volatile.Write(ref _liveMemories, _liveMemories - 1);

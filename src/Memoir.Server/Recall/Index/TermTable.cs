@@ -29,21 +29,22 @@ internal sealed class TermTable
         }
     }
 
+    /// <summary>Room for so many terms in all, so that loading does not grow step by step.</summary>
+    public void Reserve(int terms)
+    {
+        var size = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(terms * 5L / 3 + 1));
+        if (size > _table.Keys.Length)
+        {
+            Grow(size);
+        }
+    }
+
     /// <summary>Adds a term that <see cref="Find"/> does not know and answers its number.</summary>
     public int Add(ulong term)
     {
         if ((Count + 1) * 5L > _table.Keys.Length * 3L)
         {
-            var larger = new Table(_table.Keys.Length * 2);
-            for (var i = 0; i < _table.Keys.Length; i++)
-            {
-                if (_table.Keys[i] != 0)
-                {
-                    larger.Set(_table.Keys[i], _table.Numbers[i]);
-                }
-            }
-
-            Volatile.Write(ref _table, larger);
+            Grow(_table.Keys.Length * 2);
         }
 
         if (Count == _hashes.Length)
@@ -60,6 +61,20 @@ internal sealed class TermTable
 
     /// <summary>The hash of a term by its number.</summary>
     public ulong HashOf(int number) => Volatile.Read(ref _hashes)[number];
+
+    private void Grow(int size)
+    {
+        var larger = new Table(size);
+        for (var i = 0; i < _table.Keys.Length; i++)
+        {
+            if (_table.Keys[i] != 0)
+            {
+                larger.Set(_table.Keys[i], _table.Numbers[i]);
+            }
+        }
+
+        Volatile.Write(ref _table, larger);
+    }
 
     private sealed class Table(int size)
     {

@@ -26,4 +26,12 @@ internal sealed class UnitColumns
 
     /// <summary>Content words, the length that BM25 normalises by.</summary>
     public byte[] Length { get; }
+
+    public void Set(int unit, int memory, uint start, int entries, byte length)
+    {
+        Memory[unit] = memory;
+        Start[unit] = start;
+        Entries[unit] = (ushort)entries;
+        Length[unit] = length;
+    }
 }

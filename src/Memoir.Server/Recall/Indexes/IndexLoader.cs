@@ -40,10 +40,13 @@ internal sealed partial class IndexLoader(
         var state = await IndexStore.FindStateAsync(session);
         if (useSegments)
         {
+            var segments = new List<byte[]>();
             foreach (var segment in state?.Segments ?? [])
             {
-                loaded.Lexical.Load(await IndexStore.ReadSegmentAsync(session, segment));
+                segments.Add(await IndexStore.ReadSegmentAsync(session, segment));
             }
+
+            loaded.Lexical.Load([.. segments]);
         }
         else if (state is not null)
         {

@@ -18,7 +18,10 @@ internal sealed partial class IndexMerger(
     {
         var loaded = await indexes.GetAsync(tenant, ct);
         var state = loaded.State ?? await CreateStateAsync(tenant, ct);
-        if (state is null)
+
+        // A new state has an epoch of its own, so it would let a picture from before an erasure be written back. Erasing
+        // takes the index out of memory before its commit is answered: what is no longer there must not be written.
+        if (state is null || !ReferenceEquals(indexes.Peek(tenant), loaded))
         {
             return;
         }
@@ -39,7 +42,7 @@ internal sealed partial class IndexMerger(
             ? [.. unwritten.Changes]
             : unwritten.Tail.Where(i => unwritten.Changes.TryGetValue(i.Memory.Sequence, out var v) && v == i.Version)
                 .Select(i => KeyValuePair.Create(i.Memory.Sequence, i.Version)).ToList();
-        var id = time.Now().ToMicroseconds();
+        var id = await NewSegmentAsync(tenant, ct);
         if (!await WritePartsAsync(tenant, state.Epoch, id, data, ct))
         {
             return;
@@ -80,6 +83,13 @@ internal sealed partial class IndexMerger(
             await IndexStore.CreateStateAsync(session, Guid.CreateVersion7(time.GetUtcNow()));
             return await IndexStore.FindStateAsync(session);
         }, ct);
+
+    /// <summary>A number that no stored segment of the tenant has, also after the clock was set back.</summary>
+    private async Task<long> NewSegmentAsync(Tenant tenant, CancellationToken ct)
+    {
+        var stored = await database.ReadAsync(tenant, IndexStore.ListSegmentIdsAsync, ct);
+        return Math.Max(time.Now().ToMicroseconds(), stored.DefaultIfEmpty().Max() + 1);
+    }
 
     private async Task<bool> WritePartsAsync(Tenant tenant, Guid epoch, long segment, byte[] data, CancellationToken ct)
     {

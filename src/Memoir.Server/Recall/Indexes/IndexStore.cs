@@ -12,8 +12,10 @@ internal static class IndexStore
 
         IndexState? state = null;
         await session.ScanAsync(sql, new { }, row => state = new IndexState(
-            new Guid(row.Bytes(0), bigEndian: true), row.Number(1), JsonSerializer.Deserialize<long[]>(row.Text(2)) ?? []));
-        return state;
+            new Guid(row.Bytes(0), bigEndian: true), row.Number(1), SegmentIds(row.Text(2))));
+
+        // Memories that are said to be in segments, and no segment: the memories are the truth.
+        return state is { Segments: [], MergedSequence: > 0 } ? state with { MergedSequence = 0 } : state;
     }
 
     /// <summary>Makes the state of a tenant that has none.</summary>
@@ -101,6 +103,18 @@ internal static class IndexStore
         await session.ExecuteAsync("DELETE FROM index_states WHERE tenant_id = @Tenant", new { });
         await session.ExecuteAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant", new { });
         await session.ExecuteAsync("DELETE FROM index_changes WHERE tenant_id = @Tenant", new { });
+    }
+
+    private static long[] SegmentIds(string stored)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<long[]>(stored) ?? [];
+        }
+        catch (JsonException)
+        {
+            return []; // Damaged: read as if there were none.
+        }
     }
 }
 

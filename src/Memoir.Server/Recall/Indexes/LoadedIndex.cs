@@ -1,5 +1,7 @@
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Index;
+using Memoir.Server.Recall.Ranking;
+using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall.Indexes;
 
@@ -115,8 +117,8 @@ internal sealed class LoadedIndex
         }
     }
 
-    /// <summary>The turns around one in its conversation, in the order they were said.</summary>
-    public IReadOnlyList<long> NeighboursOf(long sequence, int reach)
+    /// <summary>The turns around one in its conversation, in the order they were said, as far as the scope allows them.</summary>
+    public IReadOnlyList<long> NeighboursOf(long sequence, int reach, RecallScope scope)
     {
         var at = Lexical.OrdinalOf(sequence);
         if (at < 0)
@@ -125,6 +127,7 @@ internal sealed class LoadedIndex
         }
 
         var view = Lexical.View();
+        var allowed = new ScopeFilter(view, scope);
         var around = new List<long>(2 * reach);
         Walk(view.Columns.Previous);
         around.Reverse();
@@ -142,7 +145,10 @@ internal sealed class LoadedIndex
                     return;
                 }
 
-                around.Add(view.Columns.Sequence[next]);
+                if (allowed.Allows(next))
+                {
+                    around.Add(view.Columns.Sequence[next]);
+                }
             }
         }
     }

@@ -72,6 +72,9 @@ internal sealed class RecallIndexes
         return entry.Ready is { } ready ? Task.FromResult(ready) : LoadAsync(tenant, entry, ct);
     }
 
+    /// <summary>The index if it is in memory.</summary>
+    public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
+
     /// <summary>The index's vectors, read or computed when they are asked for the first time.</summary>
     public async Task<VectorTable> GetVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
     {
@@ -128,8 +131,10 @@ internal sealed class RecallIndexes
     {
         while (EstimatedBytes() > _options.IndexCacheMegabytes * 1024L * 1024L)
         {
-            var oldest = _entries.Where(e => e.Key != keep && e.Value.Ready is not null).MinBy(e => e.Value.LastUsed);
-            if (oldest.Value is null || !_entries.TryRemove(oldest))
+            // Null when the index that is kept needs more than the budget all alone: it stays, for nothing works without it.
+            var others = _entries.Where(e => e.Key != keep && e.Value.Ready is not null);
+            var oldest = others.Select(e => (KeyValuePair<string, Entry>?)e).MinBy(e => e!.Value.Value.LastUsed);
+            if (oldest is null || !_entries.TryRemove(oldest.Value))
             {
                 return;
             }

@@ -10,6 +10,14 @@ internal static class IndexSegment
     /// <summary>Raised whenever the layout or the analysis of text changes; a segment of another version must be built anew.</summary>
     public const uint Version = 2;
 
+    /// <summary>The low bits of a word hold its count less one; all of them set means that the word did not fit.</summary>
+    public const int WordBits = 2;
+    public const uint WordMask = (1 << WordBits) - 1;
+
+    public const byte RoleMask = 15;
+    public const byte HasOverride = 64;
+    public const byte HasExpiry = 128;
+
     private const uint Magic = 0x5352494d;
     private const int HeaderBytes = 24;
 
@@ -24,30 +32,36 @@ internal static class IndexSegment
         var conversations = WriteNames(writer, live, view.Columns.Conversation, view.Conversations);
         var users = WriteNames(writer, live, view.Columns.User, view.Users);
         var types = WriteNames(writer, live, view.Columns.Type, view.Types);
+        var columns = view.Columns;
         long sequence = 0, occurredAt = 0;
         foreach (var ordinal in live)
         {
-            var columns = view.Columns;
             writer.Signed(columns.Sequence[ordinal] - sequence);
             writer.Signed(columns.OccurredAt[ordinal] - occurredAt);
             sequence = columns.Sequence[ordinal];
             occurredAt = columns.OccurredAt[ordinal];
             var expires = columns.ExpiresAt[ordinal] != long.MaxValue;
-            writer.Byte((byte)((int)columns.Role[ordinal] | (expires ? 128 : 0)));
-            writer.Byte(columns.State[ordinal]);
+            var isOverridden = !float.IsNaN(columns.ImportanceOverride[ordinal]);
+            writer.Byte((byte)((int)columns.Role[ordinal] | (expires ? HasExpiry : 0) | (isOverridden ? HasOverride : 0)));
+            writer.Byte((byte)(columns.State[ordinal] & ~MemoryColumns.Dead));
             if (expires)
             {
                 writer.Signed(columns.ExpiresAt[ordinal]);
             }
 
             writer.Fixed(columns.Importance[ordinal]);
-            writer.Fixed(columns.ImportanceOverride[ordinal]);
-            writer.Unsigned((ulong)(columns.Conversation[ordinal] < 0 ? 0 : conversations[columns.Conversation[ordinal]] + 1));
-            writer.Unsigned((ulong)(columns.User[ordinal] < 0 ? 0 : users[columns.User[ordinal]] + 1));
-            writer.Unsigned((ulong)(columns.Type[ordinal] < 0 ? 0 : types[columns.Type[ordinal]] + 1));
-            WriteUnits(writer, view, ordinal, places);
+            if (isOverridden)
+            {
+                writer.Fixed(columns.ImportanceOverride[ordinal]);
+            }
+
+            WritePlace(writer, conversations, columns.Conversation[ordinal]);
+            WritePlace(writer, users, columns.User[ordinal]);
+            WritePlace(writer, types, columns.Type[ordinal]);
+            WriteUnits(writer, view, ordinal);
         }
 
+        WriteEntries(writer, view, live, places);
         return Seal(writer.Written);
     }
 
@@ -61,54 +75,6 @@ internal static class IndexSegment
         }
 
         return Encode(index);
-    }
-
-    /// <summary>Adds a segment's memories to an index. Only for its writer: see <see cref="TenantIndex.Load"/>.</summary>
-    public static void Decode(ReadOnlySpan<byte> segment, TenantIndex index)
-    {
-        var reader = new SegmentReader(Unseal(segment));
-        var memories = reader.Count();
-        var units = reader.Count();
-        var numbers = ReadTerms(ref reader, index);
-        var conversations = ReadNames(ref reader);
-        var users = ReadNames(ref reader);
-        var types = ReadNames(ref reader);
-        index.Reserve(memories, units, exact: true);
-        var unit = new UnitBuffer();
-        long sequence = 0, occurredAt = 0;
-        for (var i = 0; i < memories; i++)
-        {
-            sequence += reader.Signed();
-            occurredAt += reader.Signed();
-            var flags = reader.Byte();
-            var state = reader.Byte();
-            var expiresAt = (flags & 128) != 0 ? reader.Signed() : long.MaxValue;
-            var importance = reader.FixedFloat();
-            var importanceOverride = reader.FixedFloat();
-            var conversation = reader.Count();
-            var user = reader.Count();
-            var type = reader.Count();
-            unit.Read(ref reader, numbers);
-            index.Append(new MemoryEntry
-            {
-                Sequence = sequence,
-                ConversationId = conversation == 0 ? null : conversations[conversation - 1],
-                UserId = user == 0 ? null : users[user - 1],
-                Type = type == 0 ? null : types[type - 1],
-                Role = (MemoryRole)(flags & 15),
-                Archived = (state & MemoryColumns.Archived) != 0,
-                Asks = (state & MemoryColumns.Asks) != 0,
-                TellsTime = (state & MemoryColumns.TellsTime) != 0,
-                OccurredAtMicros = occurredAt,
-                ExpiresAtMicros = expiresAt,
-                Importance = importance,
-                ImportanceOverride = importanceOverride,
-                Numbers = unit.Numbers,
-                Counts = unit.Counts,
-                PassageEnds = unit.Ends,
-                PassageLengths = unit.Lengths,
-            });
-        }
     }
 
     /// <summary>Terms ascend by hash, as they do within a memory, so that a memory's terms are small steps apart. Answers each term's place.</summary>
@@ -136,6 +102,7 @@ internal static class IndexSegment
         var used = Enumerable.Range(0, hashes.Length).Where(number => counts[number] > 0).ToArray();
         Array.Sort(Array.ConvertAll(used, number => hashes[number]), used);
         writer.Unsigned((ulong)units);
+        writer.Unsigned((ulong)counts.Sum(count => (long)count));
         writer.Unsigned((ulong)used.Length);
         var places = new int[hashes.Length];
         for (var place = 0; place < used.Length; place++)
@@ -148,44 +115,54 @@ internal static class IndexSegment
         return places;
     }
 
-    private static int[] ReadTerms(ref SegmentReader reader, TenantIndex index)
-    {
-        var numbers = new int[reader.Count()];
-        for (var place = 0; place < numbers.Length; place++)
-        {
-            var term = reader.FixedLong();
-            var postings = reader.Count();
-            numbers[place] = index.Number(term, postings);
-            index.Reserve(numbers[place], postings);
-        }
-
-        return numbers;
-    }
-
-    private static void WriteUnits(SegmentWriter writer, in IndexView view, int ordinal, int[] places)
+    private static void WriteUnits(SegmentWriter writer, in IndexView view, int ordinal)
     {
         var first = view.Columns.FirstUnit[ordinal];
         var end = view.EndOfUnits(ordinal);
         writer.Unsigned((ulong)(end - first));
         for (var unit = first; unit < end; unit++)
         {
-            var entries = view.EntriesOf(unit);
             writer.Byte(view.UnitColumns.Length[unit]);
-            writer.Unsigned((ulong)entries.Length);
-            var before = 0;
-            foreach (var entry in entries)
+            writer.Unsigned(view.UnitColumns.Entries[unit]);
+        }
+    }
+
+    /// <summary>
+    /// Sixteen bits per word of a unit: the step from the previous term's place, and the count less one. What does not fit
+    /// stands after all of them, so that nearly every word is read without a guess at its size.
+    /// </summary>
+    private static void WriteEntries(SegmentWriter writer, in IndexView view, int[] live, int[] places)
+    {
+        var escapes = new SegmentWriter();
+        foreach (var ordinal in live)
+        {
+            for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
             {
-                var place = places[entry >> PostingList.CountBits];
-                var count = entry & PostingList.CountMask;
-                writer.Unsigned(((ulong)(place - before) << 1) | (count > 1 ? 1u : 0u));
-                before = place;
-                if (count > 1)
+                var before = 0;
+                foreach (var entry in view.EntriesOf(unit))
                 {
-                    writer.Byte((byte)count);
+                    var place = places[entry >> PostingList.CountBits];
+                    var count = entry & PostingList.CountMask;
+                    var step = place - before;
+                    before = place;
+                    if (step < 1 << (16 - WordBits) && count <= WordMask)
+                    {
+                        writer.Fixed((ushort)((uint)(step << WordBits) | (count - 1)));
+                        continue;
+                    }
+
+                    writer.Fixed((ushort)WordMask);
+                    escapes.Unsigned((ulong)step);
+                    escapes.Byte((byte)count);
                 }
             }
         }
+
+        writer.Append(escapes.Written);
     }
+
+    private static void WritePlace(SegmentWriter writer, Dictionary<int, int> places, int number) =>
+        writer.Unsigned(number < 0 ? 0 : (ulong)places[number] + 1);
 
     /// <summary>The names in use, in the order of their first use. Answers each number's place.</summary>
     private static Dictionary<int, int> WriteNames(SegmentWriter writer, int[] live, int[] column, GroupTable table)
@@ -205,17 +182,6 @@ internal static class IndexSegment
         return places;
     }
 
-    private static string[] ReadNames(ref SegmentReader reader)
-    {
-        var names = new string[reader.Count()];
-        for (var i = 0; i < names.Length; i++)
-        {
-            names[i] = reader.Text();
-        }
-
-        return names;
-    }
-
     private static byte[] Seal(ReadOnlySpan<byte> payload)
     {
         var sealedBytes = new byte[HeaderBytes + payload.Length];
@@ -227,7 +193,8 @@ internal static class IndexSegment
         return sealedBytes;
     }
 
-    private static ReadOnlySpan<byte> Unseal(ReadOnlySpan<byte> segment)
+    /// <summary>What a segment holds, once it is known to be whole.</summary>
+    public static ReadOnlySpan<byte> Unseal(ReadOnlySpan<byte> segment)
     {
         if (segment.Length < HeaderBytes || BinaryPrimitives.ReadUInt32LittleEndian(segment) != Magic)
         {

@@ -8,7 +8,11 @@ internal ref struct SegmentReader(ReadOnlySpan<byte> bytes)
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private int _at;
 
-    public readonly bool AtEnd => _at == _bytes.Length;
+    public int At
+    {
+        readonly get => _at;
+        init => _at = value;
+    }
 
     public byte Byte() => _bytes[_at++];
 

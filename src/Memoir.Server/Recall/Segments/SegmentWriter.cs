@@ -12,6 +12,10 @@ internal sealed class SegmentWriter
 
     public void Byte(byte value) => Room(1)[0] = value;
 
+    public void Fixed(ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(Room(2), value);
+
+    public void Append(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Room(bytes.Length));
+
     public void Fixed(ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Room(8), value);
 
     public void Fixed(float value) => BinaryPrimitives.WriteSingleLittleEndian(Room(4), value);
@@ -43,7 +47,7 @@ internal sealed class SegmentWriter
     {
         if (_length + count > _bytes.Length)
         {
-            Array.Resize(ref _bytes, _bytes.Length * 2);
+            Array.Resize(ref _bytes, Math.Max(_length + count, _bytes.Length * 2));
         }
 
         _length += count;

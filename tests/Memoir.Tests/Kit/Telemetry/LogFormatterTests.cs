@@ -70,7 +70,7 @@ public sealed class LogFormatterTests
     [Fact]
     public void An_exception_carries_type_message_stack_and_cause()
     {
-        var exception = Assert.Throws<InvalidOperationException>(Fail);
+        var exception = Assert.Throws<Memoir.Kit.Data.StartupException>(Fail);
 
         var logged = JsonDocument.Parse(Write(Json(), LogLevel.Error, "text", exception, [])).RootElement.GetProperty("exception");
 
@@ -101,9 +101,9 @@ public sealed class LogFormatterTests
     [Fact]
     public void An_unknown_level_names_the_variable_and_an_example()
     {
-        var fault = Assert.Throws<InvalidOperationException>(() => JsonLogging.ParseLevel("LOUD"));
+        var fault = Assert.Throws<Memoir.Kit.Data.StartupException>(() => JsonLogging.ParseLevel("LOUD"));
 
-        Assert.Equal("MEMORY_LOG_LEVEL is not one of TRACE, DEBUG, INFO, WARNING, ERROR; for example MEMORY_LOG_LEVEL=INFO.", fault.Message);
+        Assert.Equal("MEMORY_LOG_LEVEL: must be one of TRACE, DEBUG, INFO, WARNING, ERROR. Example: MEMORY_LOG_LEVEL=INFO", fault.Message);
     }
 
     private static void Fail() => throw new InvalidOperationException("outer\nline", new ArgumentException("inner"));

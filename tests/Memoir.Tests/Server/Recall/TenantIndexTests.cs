@@ -111,8 +111,8 @@ public sealed class TenantIndexTests
             Assert.Equal(0, index.LiveCount);
         }
 
-        Assert.Throws<InvalidDataException>(() => new TenantIndex().Load(segment.AsSpan(0, segment.Length - 1)));
-        Assert.Throws<InvalidDataException>(() => new TenantIndex().Load([]));
+        Assert.Throws<InvalidDataException>(() => new TenantIndex().Load(segment[..^1]));
+        Assert.Throws<InvalidDataException>(() => new TenantIndex().Load(Array.Empty<byte>()));
     }
 
     [Fact]

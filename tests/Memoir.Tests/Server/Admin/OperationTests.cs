@@ -1,0 +1,235 @@
+using System.Net;
+using System.Reflection;
+using Memoir.Tests.Testing;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using static Memoir.Tests.Testing.Wire;
+
+namespace Memoir.Tests.Server.Admin;
+
+public sealed class OperationTests
+{
+    private static readonly string[] ContractMetrics =
+    [
+        "http_requests_total", "http_request_duration_seconds", "http_requests_in_flight", "messages_created_total", "memory_searches_total",
+        "embedding_generation_duration_seconds", "jobs_processed_total", "jobs_queued", "rate_limit_rejections_total",
+    ];
+
+    private static readonly string[] Refusals = ["400", "401", "403", "404", "503"];
+
+    private static readonly Dictionary<string, string> SecurityHeaders = new()
+    {
+        ["X-Content-Type-Options"] = "nosniff",
+        ["X-Frame-Options"] = "DENY",
+        ["Referrer-Policy"] = "no-referrer",
+        ["Content-Security-Policy"] = "default-src 'none'",
+        ["Cache-Control"] = "no-store",
+    };
+
+    public static TheoryData<TestEngine> Engines => TestEngines.All;
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Health_tells_an_operator_all_and_a_stranger_the_status_alone(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine, ("Environment", "staging"));
+
+        var full = await server.WithKey(TestApp.OperatorKey).ReadAsync("/v1/admin/health");
+        var brief = await server.CreateClient().ReadAsync("/v1/admin/health");
+
+        Assert.Equal(["status", "database", "timestamp", "latency_ms", "uptime_seconds", "environment", "version"], full.Members());
+        Assert.Equal("ok", full.Text("status"));
+        Assert.Equal("ok", full.Text("database"));
+        Assert.Equal("staging", full.Text("environment"));
+        Assert.Equal("2026-01-15T12:00:00Z", full.Text("timestamp"));
+        Assert.Equal("""{"status":"ok"}""", brief.GetRawText());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Readiness_has_an_entry_per_dependency_and_tells_a_stranger_the_status_alone(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+
+        var full = await server.WithKey(TestApp.OperatorKey).ReadAsync("/v1/admin/readiness");
+        var brief = await server.CreateClient().ReadAsync("/v1/admin/readiness");
+
+        Assert.Equal("ready", full.Text("status"));
+        Assert.Equal(["database", "disk", "embeddings", "queue"], full.GetProperty("dependencies").Members().Order(StringComparer.Ordinal));
+        Assert.Equal("""{"status":"ready"}""", brief.GetRawText());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_server_that_stops_is_not_ready(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+
+        server.Services.GetRequiredService<Memoir.Kit.Telemetry.Readiness>().BeginDraining();
+
+        var answer = await server.CreateClient().GetAsync("/v1/admin/readiness", Ct);
+        Assert.Equal("""{"status":"draining"}""", (await answer.JsonAsync(HttpStatusCode.ServiceUnavailable)).GetRawText());
+        Assert.Equal(HttpStatusCode.OK, (await server.CreateClient().GetAsync("/health", Ct)).StatusCode);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_database_that_is_down_makes_health_and_readiness_503(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.WithKey(TestApp.OperatorKey);
+        server.Services.GetRequiredService<Memoir.Kit.Data.Database>().Dispose();
+
+        var health = await (await client.GetAsync("/v1/admin/health", Ct)).JsonAsync(HttpStatusCode.ServiceUnavailable);
+        var readiness = await (await client.GetAsync("/v1/admin/readiness", Ct)).JsonAsync(HttpStatusCode.ServiceUnavailable);
+
+        Assert.Equal("degraded", health.Text("status"));
+        Assert.Equal("error", health.Text("database"));
+        Assert.Equal("error", readiness.Text("status"));
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health", Ct)).StatusCode);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Liveness_and_version_are_open_and_short(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+        var health = await server.CreateClient().ReadAsync("/health");
+        var told = await server.CreateClient().ReadAsync("/version");
+
+        Assert.Equal("""{"status":"ok"}""", health.GetRawText());
+        Assert.Equal($$"""{"version":"{{version}}"}""", told.GetRawText());
+        Assert.Matches(@"^\d+\.\d+\.\d+$", version);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Every_metric_of_the_contract_is_there_and_none_names_a_tenant(TestEngine engine)
+    {
+        await using var provider = await ScriptedEmbeddingServer.StartAsync();
+        await using var server = await TestApp.StartAsync(
+            engine, ("EmbeddingProvider", "openai"), ("EmbeddingBaseUrl", provider.Url), ("EmbeddingDimensions", "64"));
+        var client = server.As("canarytenant");
+        var stored = await client.StoreAsync("canarycontent", ("tenant_id", "canarytenant"), ("conversation_id", "canaryconversation"));
+        await server.RunJobsAsync();
+        await client.SearchAsync("canaryquery");
+        await client.GetAsync($"/v1/messages/{stored.Text("id")}", Ct);
+        await client.GetAsync("/canarypath/x", Ct);
+
+        var answer = await server.WithKey(TestApp.OperatorKey).GetAsync("/metrics", Ct);
+
+        var text = await answer.Content.ReadAsStringAsync(Ct);
+        Assert.Equal("text/plain", answer.Content.Headers.ContentType?.MediaType);
+        Assert.All(ContractMetrics, name => Assert.Matches($"(?m)^{name}(_bucket|_count)?[ {{]", text));
+        Assert.Contains("""http_requests_total{method="POST",endpoint="/v1/messages",status="202"}""", text, StringComparison.Ordinal);
+        Assert.Contains("jobs_processed_total{kind=", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("tenant", text, StringComparison.Ordinal);
+        Assert.DoesNotContain(stored.Text("id")!, text, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Metrics_can_be_switched_off(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine, ("MetricsEnabled", "false"));
+
+        var refused = await server.WithKey(TestApp.OperatorKey).GetAsync("/metrics", Ct);
+
+        await refused.RefusedAsync(HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task The_openapi_document_lists_every_route_with_its_refusals(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var routes = server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(route => route.RoutePattern.RawText is not "/openapi.json")
+            .SelectMany(route => route.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Select(method =>
+                $"{method} {route.RoutePattern.RawText!.TrimEnd('/').Replace(":guid", "", StringComparison.Ordinal)}"));
+
+        var document = await server.CreateClient().ReadAsync("/openapi.json");
+
+        Assert.StartsWith("3.1", document.Text("openapi"), StringComparison.Ordinal);
+        var operations = document.GetProperty("paths").EnumerateObject()
+            .SelectMany(path => path.Value.EnumerateObject().Select(operation => (Name: $"{operation.Name.ToUpperInvariant()} {path.Name.TrimEnd('/')}", operation.Value)))
+            .ToList();
+        Assert.Equal(routes.Order(StringComparer.Ordinal), operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
+        Assert.All(operations, operation =>
+        {
+            var answers = operation.Value.GetProperty("responses");
+            Assert.Contains(answers.Members(), status => status.StartsWith('2'));
+            foreach (var refusal in answers.EnumerateObject().Where(a => a.Name[0] is '4' or '5'))
+            {
+                Assert.Equal(["application/problem+json"], refusal.Value.GetProperty("content").Members());
+            }
+
+            if (operation.Name.Contains("/v1/m", StringComparison.Ordinal))
+            {
+                Assert.Empty(Refusals.Except(answers.Members()));
+            }
+        });
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task The_openapi_document_spells_members_as_the_wire_does(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+
+        var document = await server.CreateClient().ReadAsync("/openapi.json");
+
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        var stored = await server.As("acme").StoreAsync("x");
+        Assert.Equal(stored.Members(), schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
+        Assert.All(schemas.EnumerateObject(), schema =>
+        {
+            if (schema.Value.TryGetProperty("properties", out var properties))
+            {
+                Assert.All(properties.Members(), name => Assert.Matches("^[a-z0-9_]+$", name));
+            }
+        });
+    }
+
+    [Theory]
+    [InlineData("GET", "/health")]
+    [InlineData("GET", "/metrics")]
+    [InlineData("GET", "/openapi.json")]
+    [InlineData("GET", "/v1/conversations")]
+    [InlineData("POST", "/v1/messages")]
+    [InlineData("DELETE", "/health")]
+    [InlineData("GET", "/nowhere")]
+    [InlineData("DELETE", "/v1/tenants/acme/data")]
+    public async Task Security_headers_are_on_every_answer(string method, string url)
+    {
+        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+
+        foreach (var client in (HttpClient[])[server.CreateClient(), server.WithKey(TestApp.OperatorKey)])
+        {
+            var answer = await client.SendAsync(method, url);
+
+            Assert.All(SecurityHeaders, header => Assert.Equal(header.Value, answer.Headers.GetValues(header.Key).Single()));
+            Assert.Single(answer.Headers.GetValues("X-Request-ID"));
+            Assert.False(answer.Headers.Contains("Server"));
+        }
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task No_content_query_metadata_or_key_is_in_any_log_line(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine, ("LogLevel", "DEBUG"));
+        var made = await server.MakeKeyAsync("acme", "memory:read", "memory:write", "admin");
+        var client = server.WithKey(made.Text("key")!);
+        var stored = await client.StoreAsync("canarycontent", ("metadata", new { canarymember = "canaryvalue" }), ("name", "canaryname"), ("external_id", "canaryexternal"));
+        await client.SearchAsync("canaryquery", ("filter", new { canaryfilter = "canaryfilter" }));
+        await client.GetAsync("/v1/memory/search?query=canaryquery", Ct);
+        await client.SendAsync("PATCH", $"/v1/messages/{stored.Text("id")}", """{"metadata":{"a":"canarypatch"}}""");
+        await client.SendAsync("POST", "/v1/messages", """{"canarymember":1}""");
+        await client.SendAsync("POST", "/v1/messages", "canarybroken");
+        await client.GetAsync("/canarypath?x=canaryparameter", Ct);
+        await server.WithKey("canarywrongkey").GetAsync("/v1/conversations", Ct);
+        await server.Services.GetRequiredService<Memoir.Server.Recall.Indexes.IndexMerger>().MergeAsync(new Memoir.Kit.Data.Tenant("acme"), Ct);
+        await client.DeleteAsync($"/v1/messages/{stored.Text("id")}", Ct);
+
+        var log = server.Log.Text;
+
+        Assert.Contains("/v1/messages", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", log, StringComparison.Ordinal);
+        Assert.DoesNotContain(made.Text("key")!, log, StringComparison.Ordinal);
+        Assert.DoesNotContain(TestApp.OperatorKey, log, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,11 @@
+namespace Memoir.Tests.Testing;
+
+/// <summary>One server for a class of tests that only look at single answers.</summary>
+public sealed class SharedServer : IAsyncLifetime
+{
+    internal TestApp App { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => App = await TestApp.StartAsync(TestEngine.Sqlite);
+
+    public ValueTask DisposeAsync() => App.DisposeAsync();
+}
