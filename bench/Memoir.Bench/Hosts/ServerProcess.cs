@@ -28,6 +28,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>A <see cref="Stopwatch"/> timestamp taken just before the process was created.</summary>
     public long StartedAt { get; }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     public long ResidentBytes => StatusKilobytes("VmRSS:") * 1024;

@@ -11,7 +11,8 @@ internal static class DurableCommit
     public static LoadResult Measure(string folder, int rowsPerCommit, TimeSpan duration)
     {
         SqliteLibrary.Load();
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(folder, $"bare-{rowsPerCommit}.db")};Pooling=False");
+        var file = Path.Combine(folder, $"bare-{Guid.CreateVersion7(TimeProvider.System.GetUtcNow())}.db");
+        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
         connection.Open();
         Execute(connection, "PRAGMA journal_mode=WAL");
         Execute(connection, "PRAGMA synchronous=FULL");
@@ -31,6 +32,7 @@ internal static class DurableCommit
         insert.Prepare();
 
         var latency = new LatencyHistogram();
+        var neighbours = new Neighbours(child: null);
         var start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < duration)
         {
@@ -46,7 +48,10 @@ internal static class DurableCommit
             latency.Record((long)Stopwatch.GetElapsedTime(before).TotalNanoseconds);
         }
 
-        return new LoadResult(latency, Stopwatch.GetElapsedTime(start).TotalSeconds, 0, null);
+        return new LoadResult(latency, Stopwatch.GetElapsedTime(start).TotalSeconds, 0, null)
+        {
+            Others = neighbours.Share(),
+        };
     }
 
     private static void Execute(SqliteConnection connection, string sql)

@@ -3,16 +3,17 @@ using System.Globalization;
 namespace Memoir.Bench.Limits;
 
 /// <summary>How much of the machine others used during a run: figures taken beside busy neighbours are not comparable.</summary>
-internal sealed class Neighbours
+internal sealed class Neighbours(int? child)
 {
-    private readonly (long Busy, long Total) _start = Machine();
+    private readonly (long Busy, long Total) _machine = Machine();
+    private readonly long _own = Own(child);
 
-    /// <summary>The share of all cores that went to processes that are neither this one nor its ended children; null where the system does not tell.</summary>
+    /// <summary>The share of all cores that went to others than this process, the child and ended children; null where the system does not tell.</summary>
     public double? Share()
     {
         var (busy, total) = Machine();
-        return total > _start.Total
-            ? Math.Max(0, busy - _start.Busy - Own()) / (double)(total - _start.Total)
+        return total > _machine.Total
+            ? Math.Max(0, busy - _machine.Busy - (Own(child) - _own)) / (double)(total - _machine.Total)
             : null;
     }
 
@@ -28,12 +29,20 @@ internal sealed class Neighbours
         return (ticks.Sum() - ticks[3] - ticks[4], ticks.Sum());
     }
 
-    /// <summary>Clock ticks of this process and of the children that it has waited for.</summary>
-    private static long Own()
+    private static long Own(int? child) =>
+        Ticks("self").Sum() + (child is { } id ? Ticks($"{id}").Take(2).Sum() : 0);
+
+    /// <summary>Clock ticks in user and in kernel mode: of the process, then of the children that it has waited for.</summary>
+    private static long[] Ticks(string process)
     {
-        var line = File.ReadAllText("/proc/self/stat");
-        var afterName = line[(line.LastIndexOf(')') + 4)..];
-        return Numbers(afterName).Skip(10).Take(4).Sum();
+        var file = $"/proc/{process}/stat";
+        if (!File.Exists(file))
+        {
+            return [];
+        }
+
+        var line = File.ReadAllText(file);
+        return Numbers(line[(line.LastIndexOf(')') + 4)..]).Skip(10).Take(4).ToArray();
     }
 
     private static IEnumerable<long> Numbers(string text) => text

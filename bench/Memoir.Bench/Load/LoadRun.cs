@@ -18,6 +18,9 @@ internal sealed record LoadPlan(IPEndPoint Endpoint, int Clients, ReadOnlyMemory
 internal sealed record LoadResult(LatencyHistogram Latency, double Seconds, long Errors, string? FirstError)
 {
     public double PerSecond => Latency.Count / Seconds;
+
+    /// <summary>The share of the machine that went to others meanwhile.</summary>
+    public double? Others { get; init; }
 }
 
 /// <summary>Closed-loop load: every client is one connection that sends its next request when the last one was answered.</summary>

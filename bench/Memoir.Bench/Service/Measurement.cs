@@ -44,7 +44,7 @@ internal sealed record Measurement(Operation Operation, string Title, int Client
             CultureInfo.InvariantCulture,
             $"| {Title} | {Number(Memories)} | {Number(Tenants)} | {Clients} | {Result.Latency.Count:N0} | {P50:N3} | {P95:N3} "
             + $"| {Result.Latency.Milliseconds(0.99):N3} | {(isStart ? "" : UnitsPerSecond.ToString("N0", CultureInfo.InvariantCulture))} "
-            + $"| {Result.Errors} | {Megabytes(ResidentBytes)} | {Megabytes(DiskBytes)} |");
+            + $"| {Result.Errors} | {Result.Others:P0} | {Megabytes(ResidentBytes)} | {Megabytes(DiskBytes)} |");
     }
 
     /// <summary>The same in a few words, for the one who waits.</summary>
@@ -54,8 +54,8 @@ internal sealed record Measurement(Operation Operation, string Title, int Client
 
     public const string Header =
         """
-        | operation | memories | tenants | clients | requests | p50 ms | p95 ms | p99 ms | per second | errors | resident MB | disk MB |
-        |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+        | operation | memories | tenants | clients | requests | p50 ms | p95 ms | p99 ms | per second | errors | others | resident MB | disk MB |
+        |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
         """;
 
     private static string Number(int? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "";

@@ -24,13 +24,14 @@ internal static class ServiceCommand
         }
 
         var started = Stopwatch.GetTimestamp();
-        var neighbours = new Neighbours();
+        var neighbours = new Neighbours(child: null);
         var scratch = Directory.CreateTempSubdirectory("memoir-bench-");
         var rows = new List<Measurement>();
         try
         {
             var vocabulary = new Vocabulary();
-            await BaselineRun.RunAsync(options, new Conversations(vocabulary, seed: 1), scratch.FullName, rows, ct);
+            var conversations = new Conversations(vocabulary, seed: 1);
+            await BaselineRun.RunAsync(options, conversations, scratch.FullName, rows, ct);
             rows.ForEach(row => Console.Error.WriteLine(row.Progress()));
             foreach (var tenants in options.Tenants)
             {
@@ -39,6 +40,11 @@ internal static class ServiceCommand
                     var folder = scratch.CreateSubdirectory($"{size}-{tenants}").FullName;
                     await new SizeRun(options, vocabulary, size, tenants, folder, rows).RunAsync(ct);
                     Directory.Delete(folder, recursive: true);
+                }
+
+                if (!options.Quick)
+                {
+                    await BaselineRun.RepeatAsync(options, conversations, scratch.FullName, rows, ct);
                 }
             }
         }

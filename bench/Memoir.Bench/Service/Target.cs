@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Memoir.Bench.Hosts;
+using Memoir.Bench.Limits;
 using Memoir.Bench.Load;
 
 namespace Memoir.Bench.Service;
@@ -59,12 +60,13 @@ internal sealed class Target : IAsyncDisposable
         return await ReadyAsync(process, "/", ct);
     }
 
+    /// <summary>Sends every request once.</summary>
     public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, CancellationToken ct) =>
-        LoadRun.RunAsync(new LoadPlan(Endpoint, clients, requests), ct);
+        RunAsync(new LoadPlan(Endpoint, clients, requests), ct);
 
+    /// <summary>Sends the requests in turn for the time of a measurement.</summary>
     public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, ServiceOptions options, CancellationToken ct) =>
-        LoadRun.RunAsync(
-            new LoadPlan(Endpoint, clients, requests) { Warmup = options.Warmup, Duration = options.Duration }, ct);
+        RunAsync(new LoadPlan(Endpoint, clients, requests) { Warmup = options.Warmup, Duration = options.Duration }, ct);
 
     public async ValueTask DisposeAsync()
     {
@@ -72,6 +74,13 @@ internal sealed class Target : IAsyncDisposable
         {
             await Process.DisposeAsync();
         }
+    }
+
+    private async Task<LoadResult> RunAsync(LoadPlan plan, CancellationToken ct)
+    {
+        var neighbours = new Neighbours(Process?.Id);
+        var result = await LoadRun.RunAsync(plan, ct);
+        return result with { Others = neighbours.Share() };
     }
 
     private static async Task<Target> ReadyAsync(ServerProcess process, string path, CancellationToken ct)
