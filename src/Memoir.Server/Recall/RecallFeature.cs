@@ -21,6 +21,7 @@ internal static class RecallFeature
         builder.Services.AddSingleton<RecallService>();
         builder.Services.AddSingleton<IndexMerger>();
         builder.Services.AddHostedService(services => services.GetRequiredService<IndexMerger>());
+        builder.Services.AddHostedService<IndexWarmer>();
     }
 
     public static void MapRecall(this IEndpointRouteBuilder app)

@@ -79,7 +79,6 @@ internal sealed class SqliteFile : IDisposable
         Pragma(connection, "PRAGMA wal_autocheckpoint = 0");
         Pragma(connection, "PRAGMA query_only = ON");
         Pragma(connection, "PRAGMA cache_size = -4096");
-        Pragma(connection, "PRAGMA mmap_size = 268435456");
         return connection;
     }
 

@@ -1,0 +1,23 @@
+using Memoir.Kit.Data;
+using Memoir.Server.Recall.Search;
+
+namespace Memoir.Server.Recall.Indexes;
+
+/// <summary>
+/// Reads the largest tenants' indexes while the rest of the program still starts, and asks each one question, so that
+/// the first caller after a restart does not wait for either.
+/// </summary>
+internal sealed class IndexWarmer(Database database, RecallIndexes indexes, TimeProvider time) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        const string sql = "SELECT tenant_id FROM tenants WHERE last_sequence > 0 ORDER BY last_sequence DESC LIMIT 4";
+
+        var tenants = await database.SystemReadAsync(session => session.QueryAsync<string>(sql, new { }), stoppingToken);
+        foreach (var tenant in tenants)
+        {
+            var index = await indexes.GetAsync(new Tenant(tenant), stoppingToken);
+            RecallEngine.Search(index.Lexical, RecallQuery.Parse("what was said last"), new RecallRequest(new RecallScope(time.Now()), 5));
+        }
+    }
+}
