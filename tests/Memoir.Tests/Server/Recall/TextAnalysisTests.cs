@@ -123,12 +123,19 @@ public sealed class TextAnalysisTests
     [MemberData(nameof(Hostile))]
     public void Hostile_text_is_analysed_in_bounded_time(string content)
     {
-        var watch = Stopwatch.StartNew();
         var memory = Analyzer.Analyse(RecallFixture.Memory(1, content));
-        _ = RecallQuery.Parse(content);
-
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 400);
         Assert.Equal(memory.PassageEnds.Length, memory.PassageLengths.Length);
+
+        // The best of three: the text is slow every time, other tests on the same cores are not.
+        Assert.InRange(Enumerable.Range(0, 3).Min(_ => Milliseconds(content)), 0, 400);
+    }
+
+    private static long Milliseconds(string content)
+    {
+        var watch = Stopwatch.StartNew();
+        _ = Analyzer.Analyse(RecallFixture.Memory(1, content));
+        _ = RecallQuery.Parse(content);
+        return watch.ElapsedMilliseconds;
     }
 
     public static TheoryData<string> Hostile() =>
