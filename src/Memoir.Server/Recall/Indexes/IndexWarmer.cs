@@ -16,7 +16,13 @@ internal sealed class IndexWarmer(Database database, RecallIndexes indexes, Time
         var tenants = await database.SystemReadAsync(session => session.QueryAsync<string>(sql, new { }), stoppingToken);
         foreach (var tenant in tenants)
         {
-            var index = await indexes.GetAsync(new Tenant(tenant), stoppingToken);
+            // Warming is a kindness: what fails here is told to the first caller who needs it.
+            await ((Task)indexes.GetAsync(new Tenant(tenant), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (indexes.Peek(new Tenant(tenant)) is not { } index)
+            {
+                return;
+            }
+
             RecallEngine.Search(index.Lexical, RecallQuery.Parse("what was said last"), new RecallRequest(new RecallScope(time.Now()), 5));
         }
     }
