@@ -54,7 +54,9 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
             return;
         }
 
+        var connection = http.Response.Headers.Connection;
         http.Response.Clear();
+        http.Response.Headers.Connection = connection;
         SetHeaders(http);
         await ProblemAnswer.WriteAsync(http, refusal);
     }

@@ -61,6 +61,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 return null;
             }
 
+            if (change(old) == old)
+            {
+                return old; // Nothing to keep a version of.
+            }
+
             var now = time.Now();
             var changed = change(old) with { Version = old.Version + 1, UpdatedAt = now };
             await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));

@@ -60,7 +60,7 @@ internal static class MessageChecks
     public static Func<Memory, Memory> Check(PatchMessageRequest request)
     {
         var checks = new FieldChecks();
-        Json? metadata = request.Metadata is null ? null : CheckMetadata(checks, request.Metadata);
+        Json? metadata = request.Metadata.ValueKind is JsonValueKind.Undefined ? null : CheckMetadata(checks, request.Metadata);
         var importance = request.ImportanceOverride;
         double? given = importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null;
         if (importance.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.Number))

@@ -79,8 +79,8 @@ public sealed record MessageResponse
 /// <summary>Body of <c>PATCH /v1/messages/{id}</c>; what is absent stays as it is.</summary>
 public sealed record PatchMessageRequest
 {
-    /// <summary>The new metadata, whole.</summary>
-    public JsonElement? Metadata { get; init; }
+    /// <summary>The new metadata, whole: an object of at most 16 KiB and 64 members.</summary>
+    public JsonElement Metadata { get; init; }
 
     /// <summary>The new override, 0..1; <c>null</c> goes back to the computed importance.</summary>
     public JsonElement ImportanceOverride { get; init; }

@@ -59,7 +59,7 @@ public sealed record SearchWeights
     public double? Importance { get; init; }
 }
 
-/// <summary>Answer of a search: items by <c>score</c> descending, ties newer first, then by id.</summary>
+/// <summary>Answer of a search: items by <c>score</c> descending, ties newer first: later said, else later stored.</summary>
 public sealed record SearchResponse
 {
     /// <summary>The number of items in this answer.</summary>

@@ -95,6 +95,30 @@ public sealed class ChangeMessageTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task A_patch_that_changes_nothing_makes_no_version(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var url = $"/v1/messages/{(await client.StoreAsync("Hi.")).Text("id")}";
+
+        await (await client.SendAsync("PATCH", url, "{}")).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Empty((await client.ReadAsync($"{url}/history")).Items());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Metadata_is_not_patched_to_null(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var url = $"/v1/messages/{(await client.StoreAsync("Hi.")).Text("id")}";
+
+        var refused = await client.SendAsync("PATCH", url, """{"metadata":null}""");
+
+        await refused.RefusedAsync(HttpStatusCode.BadRequest, "invalid-body");
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_patch_sets_the_importance_and_null_clears_it_again(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);
