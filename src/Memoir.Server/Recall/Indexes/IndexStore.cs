@@ -98,6 +98,14 @@ internal static class IndexStore
             "DELETE FROM index_changes WHERE tenant_id = @Tenant AND sequence = @sequence AND version = @version",
             new { sequence, version });
 
+    /// <summary>Cross-tenant: whose index is worth reading before anybody asks.</summary>
+    public static Task<IReadOnlyList<string>> ListLargestTenantsAsync(Session system, int limit)
+    {
+        const string sql = "SELECT tenant_id FROM tenants WHERE last_sequence > 0 ORDER BY last_sequence DESC LIMIT @limit";
+
+        return system.QueryAsync<string>(sql, new { limit });
+    }
+
     public static async Task EraseAsync(Session session)
     {
         await session.ExecuteAsync("DELETE FROM index_states WHERE tenant_id = @Tenant", new { });

@@ -9,11 +9,11 @@ namespace Memoir.Server.Recall.Indexes;
 /// </summary>
 internal sealed class IndexWarmer(Database database, RecallIndexes indexes, TimeProvider time) : BackgroundService
 {
+    private const int Tenants = 4;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        const string sql = "SELECT tenant_id FROM tenants WHERE last_sequence > 0 ORDER BY last_sequence DESC LIMIT 4";
-
-        var tenants = await database.SystemReadAsync(session => session.QueryAsync<string>(sql, new { }), stoppingToken);
+        var tenants = await database.SystemReadAsync(session => IndexStore.ListLargestTenantsAsync(session, Tenants), stoppingToken);
         foreach (var tenant in tenants)
         {
             // Warming is a kindness: what fails here is told to the first caller who needs it.
