@@ -15,7 +15,7 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters,
     private const float ModelFloor = 0.2f;
 
     // Below this a text shares no more letters with the question than any text does.
-    private const float LettersFloor = 0.35f;
+    private const float LettersFloor = 0.15f;
 
     /// <summary>
     /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the

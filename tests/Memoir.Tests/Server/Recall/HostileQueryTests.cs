@@ -8,6 +8,23 @@ namespace Memoir.Tests.Server.Recall;
 
 public sealed class HostileQueryTests(SharedServer shared) : IClassFixture<SharedServer>
 {
+    public static TheoryData<TestEngine> Engines => TestEngines.All;
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_misspelt_word_that_no_memory_has_is_found_by_its_letters(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        await client.StoreAsync("My sister moved to Lisbon last spring.");
+        await client.StoreAsync("The quarterly report is due next Monday.");
+
+        var found = await client.ReadAsync("/v1/memory/search?query=lisbonn");
+        var nothing = await client.ReadAsync("/v1/memory/search?query=guitar");
+
+        Assert.Equal("My sister moved to Lisbon last spring.", Assert.Single(found.Items()).Text("content"));
+        Assert.Empty(nothing.Items());
+    }
+
     [Theory]
     [InlineData("\"")]
     [InlineData("tea\"")]
