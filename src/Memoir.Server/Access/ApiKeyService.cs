@@ -14,8 +14,6 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
     private const int KeyLength = PrefixLength + 1 + 43;
     private const int LargestCache = 10_000;
 
-    private static readonly TimeSpan UsesKnownTo = TimeSpan.FromMinutes(1);
-
     /// <summary>Keys seen lately, and prefixes that do not exist. Revoking forgets at once, in commit order.</summary>
     private readonly ConcurrentDictionary<string, ApiKey?> _byPrefix = new(StringComparer.Ordinal);
 
@@ -137,8 +135,6 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
             }
         }
     }
-
-    public static TimeSpan UseInterval => UsesKnownTo;
 
     private void Forget(string prefix)
     {

@@ -181,15 +181,11 @@ public readonly ref struct SqlRow
 
     internal SqlRow(sqlite3_stmt statement) => _statement = statement;
 
-    public bool IsNull(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL;
-
     public long Number(int column) => raw.sqlite3_column_int64(_statement, column);
 
     public double Real(int column) => raw.sqlite3_column_double(_statement, column);
 
     public string Text(int column) => raw.sqlite3_column_text(_statement, column).utf8_to_string();
-
-    public string? TextOrNull(int column) => IsNull(column) ? null : Text(column);
 
     public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(_statement, column);
 }

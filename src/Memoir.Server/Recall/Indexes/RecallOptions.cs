@@ -10,7 +10,7 @@ internal sealed class RecallOptions
     [Range(1, 1_000_000)]
     public int IndexCacheMegabytes { get; set; } = 1024;
 
-    /// <summary>Hits of a search that names no <c>top_k</c> of its own never exceed this either.</summary>
+    /// <summary>No search returns more hits than this, whatever its <c>top_k</c>.</summary>
     [Range(1, 100)]
     public int MaxResults { get; set; } = 100;
 }

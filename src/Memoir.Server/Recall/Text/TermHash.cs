@@ -38,8 +38,6 @@ internal static class TermHash
 
     public static bool IsContent(ulong term) => (term & KindMask) == 0;
 
-    public static bool IsStop(ulong term) => (term & KindMask) == StopKind;
-
     /// <summary>The term under which a word counts when it is the speaker's name rather than part of what was said.</summary>
     public static ulong AsSpeaker(ulong term) => Label(Step(term & ~KindMask, 0x20001));
 
