@@ -38,7 +38,8 @@ static int Usage()
         """
         usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>
 
-          service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL] [--out FILE]
+          service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL]
+                  [--out FILE] [--table NAME]
               stores and searches through a running server, beside the machine's own limits
           recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server
           recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings

@@ -41,6 +41,9 @@ internal sealed class Conversations(Vocabulary vocabulary, int seed)
         [.. Enumerable.Range(0, count).Select(i => requests.Get(
             $"/v1/memory/search?tenant_id={Tenant(i % tenants)}&query={Uri.EscapeDataString(vocabulary.Text(_random, 3, 6))}"))];
 
+    /// <summary>A number to shuffle by.</summary>
+    public int Draw() => _random.Next();
+
     /// <summary>One message body, for the echo of the baseline.</summary>
     public byte[] Message() => Json(json => Write(json, Tenant(0)));
 

@@ -34,6 +34,12 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public long ResidentBytes => StatusKilobytes("VmRSS:") * 1024;
 
+    /// <summary>Processor time of all threads, user and kernel, since the start.</summary>
+    public double CpuSeconds => _process.HasExited ? 0 : Refreshed().TotalProcessorTime.TotalSeconds;
+
+    /// <summary>Bytes that the process caused to be written to the disk, by itself or by the kernel on its behalf.</summary>
+    public long WrittenBytes => Field("io", "write_bytes:", "") ?? 0;
+
     public long PeakResidentBytes => StatusKilobytes("VmHWM:") * 1024;
 
     /// <summary>The end of what the server wrote, for the message when it fails.</summary>
@@ -147,10 +153,18 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    private long StatusKilobytes(string field)
+    private Process Refreshed()
     {
-        var line = File.ReadLines($"/proc/{_process.Id}/status")
+        _process.Refresh();
+        return _process;
+    }
+
+    private long StatusKilobytes(string field) => Field("status", field, "kB") ?? 0;
+
+    private long? Field(string file, string field, string unit)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/{file}")
             .FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-        return line is null ? 0 : long.Parse(line[field.Length..^2].Trim(), CultureInfo.InvariantCulture);
+        return line is null ? null : long.Parse(line[field.Length..^unit.Length].Trim(), CultureInfo.InvariantCulture);
     }
 }

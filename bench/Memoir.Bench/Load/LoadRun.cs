@@ -10,17 +10,29 @@ internal sealed record LoadPlan(IPEndPoint Endpoint, int Clients, ReadOnlyMemory
 {
     public TimeSpan Warmup { get; init; }
 
-    /// <summary>Null: each request is sent once.</summary>
+    /// <summary>Null: each request is sent once, unless <see cref="Until"/> is given.</summary>
     public TimeSpan? Duration { get; init; }
+
+    /// <summary>Other work: the requests are sent in turn until it ends.</summary>
+    public Task? Until { get; init; }
 }
 
 /// <summary>What came back: latencies of the answers with a 2xx status, and how many answers had another one.</summary>
 internal sealed record LoadResult(LatencyHistogram Latency, double Seconds, long Errors, string? FirstError)
 {
+    /// <summary>How many requests were answered, warm-up included.</summary>
+    public long Sent { get; init; }
+
     public double PerSecond => Latency.Count / Seconds;
 
     /// <summary>The share of the machine that went to others meanwhile.</summary>
     public double? Others { get; init; }
+
+    /// <summary>Processor time that the server spent meanwhile.</summary>
+    public double? CpuSeconds { get; init; }
+
+    /// <summary>What the server wrote to the disk meanwhile.</summary>
+    public long? WrittenBytes { get; init; }
 }
 
 /// <summary>Closed-loop load: every client is one connection that sends its next request when the last one was answered.</summary>
@@ -29,6 +41,7 @@ internal sealed class LoadRun(LoadPlan plan)
     private readonly List<LatencyHistogram> _histograms = [];
     private int _next = -1;
     private long _errors;
+    private long _sent;
     private string? _firstError;
     private long _countFrom;
     private long _end;
@@ -56,7 +69,7 @@ internal sealed class LoadRun(LoadPlan plan)
             var seconds = Stopwatch.GetElapsedTime(_countFrom).TotalSeconds;
             var all = new LatencyHistogram();
             _histograms.ForEach(all.Add);
-            return new LoadResult(all, seconds, _errors, _firstError);
+            return new LoadResult(all, seconds, _errors, _firstError) { Sent = _sent };
         }
         finally
         {
@@ -71,7 +84,7 @@ internal sealed class LoadRun(LoadPlan plan)
         while (true)
         {
             var index = Interlocked.Increment(ref _next);
-            if (plan.Duration is null && index >= requests.Length)
+            if (plan.Until is { } other ? other.IsCompleted : plan.Duration is null && index >= requests.Length)
             {
                 return;
             }
@@ -98,6 +111,7 @@ internal sealed class LoadRun(LoadPlan plan)
             }
 
             var answered = Stopwatch.GetTimestamp();
+            Interlocked.Increment(ref _sent);
             if (status is < 200 or > 299)
             {
                 Fail($"{status} {Encoding.UTF8.GetString(connection.Body.Span[..Math.Min(300, connection.Body.Length)])}");

@@ -24,6 +24,7 @@ internal static class BaselineRun
 
         AddCommits(options, folder, 1, rows);
         AddCommits(options, folder, 100, rows);
+        rows.Add(new Measurement(Operation.MemoryRead, "machine: reading memory, a MB each", 1, MemoryRead.Measure(options.Duration)));
     }
 
     /// <summary>The two limits that a bound is made of, once more: the aims take the best figure, so that a busy moment flatters nobody.</summary>

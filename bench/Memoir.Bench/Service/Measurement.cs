@@ -9,12 +9,16 @@ internal enum Operation
     EmptyEndpoint,
     JsonEcho,
     BareCommit,
+    MemoryRead,
     StartToReady,
     StartToAnswer,
     FirstSearch,
     Batch,
+    BatchWhileSearching,
     Search,
+    SearchWhileStoring,
     Store,
+    Mix,
 }
 
 /// <summary>One row of the table.</summary>

@@ -27,6 +27,7 @@ internal static class ServiceCommand
         var neighbours = new Neighbours(child: null);
         var scratch = Directory.CreateTempSubdirectory("memoir-bench-");
         var rows = new List<Measurement>();
+        var costs = new List<Cost>();
         try
         {
             var vocabulary = new Vocabulary();
@@ -38,7 +39,7 @@ internal static class ServiceCommand
                 foreach (var size in options.Sizes)
                 {
                     var folder = scratch.CreateSubdirectory($"{size}-{tenants}").FullName;
-                    await new SizeRun(options, vocabulary, size, tenants, folder, rows).RunAsync(ct);
+                    await new SizeRun(options, vocabulary, size, tenants, folder, rows, costs).RunAsync(ct);
                     Directory.Delete(folder, recursive: true);
                 }
 
@@ -58,20 +59,20 @@ internal static class ServiceCommand
             scratch.Delete(recursive: true);
         }
 
-        var report = Report(options, rows, Stopwatch.GetElapsedTime(started), neighbours.Share());
+        var report = Report(options, rows, costs, Stopwatch.GetElapsedTime(started), neighbours.Share());
         Console.WriteLine(report);
         if (options.OutputFile is { } file)
         {
-            await WriteAsync(file, report, ct);
+            await WriteAsync(file, options.Table, report, ct);
         }
 
         return rows.Sum(row => row.Result.Errors) == 0 ? 0 : 1;
     }
 
     /// <summary>A page that marks a place for the table gets it there; any other file becomes the table.</summary>
-    private static async Task WriteAsync(string file, string report, CancellationToken ct)
+    private static async Task WriteAsync(string file, string table, string report, CancellationToken ct)
     {
-        const string begin = "<!-- table: service -->";
+        var begin = $"<!-- table: {table} -->";
         const string end = "<!-- end -->";
         var page = File.Exists(file) ? await File.ReadAllTextAsync(file, ct) : "";
         var from = page.IndexOf(begin, StringComparison.Ordinal);
@@ -79,7 +80,7 @@ internal static class ServiceCommand
         await File.WriteAllTextAsync(file, to < 0 ? report : $"{page[..(from + begin.Length)]}\n\n{report}\n{page[to..]}", ct);
     }
 
-    private static string Report(ServiceOptions options, List<Measurement> rows, TimeSpan took, double? neighbours)
+    private static string Report(ServiceOptions options, List<Measurement> rows, List<Cost> costs, TimeSpan took, double? neighbours)
     {
         var lines = new List<string>
         {
@@ -95,6 +96,7 @@ internal static class ServiceCommand
         if (!options.Quick)
         {
             lines.AddRange(["", Aims.Header, .. Aims.Rows(rows)]);
+            lines.AddRange(["", Cost.Header, .. costs.Select(cost => cost.Row())]);
         }
 
         lines.AddRange(rows

@@ -22,6 +22,9 @@ internal sealed record ServiceOptions
 
     public string? OutputFile { get; private init; }
 
+    /// <summary>Which of the output page's tables is written.</summary>
+    public string Table { get; private init; } = "service";
+
     public TimeSpan Warmup => TimeSpan.FromSeconds(Quick ? 0.5 : 2);
 
     public TimeSpan Duration => TimeSpan.FromSeconds(Quick ? 1 : 4);
@@ -47,6 +50,7 @@ internal sealed record ServiceOptions
                 "--url" => options with { Endpoint = EndpointOf(value) },
                 "--api-key" => options with { ApiKey = value },
                 "--server" => options with { ServerPath = Path.GetFullPath(value) },
+                "--table" => options with { Table = value },
                 "--out" => options with { OutputFile = value },
                 var unknown => throw new ArgumentException($"Unknown option {unknown}."),
             };

@@ -7,9 +7,12 @@ namespace Memoir.Bench.Service;
 
 /// <summary>Fills one server to a size and measures it there: batches on the way, then search, start and single stores.</summary>
 internal sealed class SizeRun(
-    ServiceOptions options, Vocabulary vocabulary, int memories, int tenants, string folder, List<Measurement> rows)
+    ServiceOptions options, Vocabulary vocabulary, int memories, int tenants, string folder, List<Measurement> rows, List<Cost> costs)
 {
     private const string WarmupTenant = "bench-warmup";
+
+    /// <summary>Below this many memories the end of a fill is over before a search could be measured beside it.</summary>
+    private const int SmallestSearchedFill = 100_000;
 
     // A tenant of its own number per seed: the text of every phase differs, its distribution does not.
     private readonly Conversations _conversations = new(vocabulary, seed: (memories * 7) + tenants);
@@ -25,14 +28,17 @@ internal sealed class SizeRun(
             }
 
             await WarmUpAsync(target, ct);
+            var empty = target.Process?.ResidentBytes;
             await FillAsync(target, ct);
             await TouchTenantsAsync(target, ct);
             await SearchAsync(target, clients: 1, ct);
             await SearchAsync(target, clients: 8, ct);
+            AddCost(target, empty);
             target = await RestartAsync(target, ct);
             await WarmUpAsync(target, ct);
             await StoreAsync(target, clients: 1, count: 60_000, ct);
             await StoreAsync(target, clients: 64, count: 100_000, ct);
+            await MixAsync(target, clients: 128, ct);
         }
         catch (SocketException error)
         {
@@ -62,20 +68,30 @@ internal sealed class SizeRun(
         await Expect2xxAsync(target, [target.Requests.Delete($"/v1/tenants/{WarmupTenant}/data")], ct);
     }
 
+    /// <summary>One half by one client; the rest by four at once, the end of it while somebody searches.</summary>
     private async Task FillAsync(Target target, CancellationToken ct)
     {
         var perBatch = Math.Max(1, Math.Min(200, memories / tenants));
-        foreach (var clients in (int[])[1, 4])
+        var batches = memories / perBatch;
+        var searched = memories >= SmallestSearchedFill ? batches / 10 : 0;
+        await PortionAsync(clients: 1, from: 0, to: batches / 2);
+        await PortionAsync(clients: 4, from: batches / 2, to: batches - searched);
+        if (searched > 0)
         {
-            // Two clients' worth of fill: one half alone, the other half by four at once.
-            var half = (memories / perBatch / 2) * perBatch;
-            var count = clients == 1 ? half : memories - half;
-            var first = clients == 1 ? 0 : half / perBatch;
-            var batches = _conversations.Batches(
-                target.Requests, count, perBatch, batch => Conversations.Tenant((first + batch) % tenants));
-            var result = await target.RunAsync(clients, batches, ct);
-            Add(target, Operation.Batch, $"store, batches of {perBatch}", clients, result, perBatch);
+            await TouchTenantsAsync(target, ct);
+            var stores = Portion(batches - searched, batches);
+            var searches = _conversations.Searches(target.Requests, 5_000, tenants);
+            var storing = target.RunAsync(4, stores, ct);
+            var searching = await target.RunAsync(1, searches, until: storing, ct);
+            Add(target, Operation.BatchWhileSearching, $"store, batches of {perBatch}, while 1 client searches", 4, await storing, perBatch);
+            Add(target, Operation.SearchWhileStoring, "search, while 4 clients store batches", 1, searching);
         }
+
+        async Task PortionAsync(int clients, int from, int to) =>
+            Add(target, Operation.Batch, $"store, batches of {perBatch}", clients, await target.RunAsync(clients, Portion(from, to), ct), perBatch);
+
+        ReadOnlyMemory<byte>[] Portion(int from, int to) => _conversations.Batches(
+            target.Requests, (to - from) * perBatch, perBatch, batch => Conversations.Tenant((from + batch) % tenants));
     }
 
     /// <summary>Over many tenants the first search in each may have to load what the server keeps of it; only the later ones are warm.</summary>
@@ -98,6 +114,13 @@ internal sealed class SizeRun(
     {
         var stores = _conversations.Stores(target.Requests, count, i => Conversations.Tenant(i % tenants));
         Add(target, Operation.Store, "store, single", clients, await target.RunAsync(clients, stores, options, ct));
+    }
+
+    /// <summary>What many users do at once: half of it searches, a quarter stores, the rest reads and batches.</summary>
+    private async Task MixAsync(Target target, int clients, CancellationToken ct)
+    {
+        var mix = await MixedTraffic.PrepareAsync(target, _conversations, tenants, ct);
+        Add(target, Operation.Mix, "mixed: search, store, list, read, batch", clients, await target.RunAsync(clients, mix, options, ct));
     }
 
     /// <summary>Stops and starts the server on the filled folder and times the first search each time.</summary>
@@ -139,6 +162,14 @@ internal sealed class SizeRun(
             DiskBytes = target.Process is null ? null : DiskBytes(),
         });
         Console.Error.WriteLine(rows[^1].Progress());
+    }
+
+    private void AddCost(Target target, long? empty)
+    {
+        if (target.Process is { } process)
+        {
+            costs.Add(Cost.Of(memories, tenants, rows, process.ResidentBytes - (empty ?? 0), DiskBytes()));
+        }
     }
 
     private void AddStart(Operation operation, string title, LatencyHistogram latency, int at, Target? target = null)

@@ -68,6 +68,10 @@ internal sealed class Target : IAsyncDisposable
     public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, ServiceOptions options, CancellationToken ct) =>
         RunAsync(new LoadPlan(Endpoint, clients, requests) { Warmup = options.Warmup, Duration = options.Duration }, ct);
 
+    /// <summary>Sends the requests in turn until other work ends.</summary>
+    public Task<LoadResult> RunAsync(int clients, ReadOnlyMemory<byte>[] requests, Task until, CancellationToken ct) =>
+        RunAsync(new LoadPlan(Endpoint, clients, requests) { Until = until }, ct);
+
     public async ValueTask DisposeAsync()
     {
         if (Process is not null)
@@ -79,8 +83,14 @@ internal sealed class Target : IAsyncDisposable
     private async Task<LoadResult> RunAsync(LoadPlan plan, CancellationToken ct)
     {
         var neighbours = new Neighbours(Process?.Id);
+        var (cpu, written) = (Process?.CpuSeconds, Process?.WrittenBytes);
         var result = await LoadRun.RunAsync(plan, ct);
-        return result with { Others = neighbours.Share() };
+        return result with
+        {
+            Others = neighbours.Share(),
+            CpuSeconds = Process?.CpuSeconds - cpu,
+            WrittenBytes = Process?.WrittenBytes - written,
+        };
     }
 
     private static async Task<Target> ReadyAsync(ServerProcess process, string path, CancellationToken ct)
