@@ -7,16 +7,28 @@ using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall.Ranking;
 
-/// <summary>The first pass: BM25 of every unit that has a word of the question, and the memories with the best of them.</summary>
-internal readonly struct PostingScan(
-    IndexView view, ScopeFilter scope, Selection selection, ScoredTerm[] terms, SearchScratch scratch)
+/// <summary>
+/// The first pass: BM25 of every unit that has a word of the question, and the memories with the best of them. Rare words
+/// come first; once the best found so far are out of reach of the common words alone, those are only looked up in what
+/// was found (Turtle and Flood 1995, MaxScore): the answer is the same, and most postings are never read.
+/// </summary>
+internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection selection, ScoredTerm[] terms, SearchScratch scratch)
 {
+    /// <summary>Sums in another order differ by rounding; a bound must hold all the same.</summary>
+    private const float Slack = 1.0001f;
+
+    private readonly ScoredTerm[] _rareFirst = [.. terms.OrderByDescending(term => term.Weight)];
+    private int _scanned;
+
+    /// <summary>Whether some words were not read everywhere, so that a score may lack them.</summary>
+    public bool IsPartial => _scanned < _rareFirst.Length;
+
     /// <summary>Scores units and leaves the best memories in the scratch heaps; the scores stay until <see cref="Clear"/>.</summary>
-    public void Run(int candidates)
+    public void Run(int candidates, bool mayStopEarly)
     {
         scratch.Heap.Reset(candidates);
         scratch.Lifters.Reset(selection.IsEverything ? 0 : candidates);
-        var postings = Postings();
+        var postings = Postings(_rareFirst);
         if (scope.Listed is { } listed && IsCheaper(listed, postings))
         {
             foreach (var ordinal in listed.Span)
@@ -27,9 +39,9 @@ internal readonly struct PostingScan(
             return;
         }
 
-        foreach (var term in terms)
+        if (Accumulate(candidates, postings, mayStopEarly && selection.IsEverything))
         {
-            Accumulate(term);
+            return;
         }
 
         if (scope.Listed is { } among)
@@ -46,10 +58,21 @@ internal readonly struct PostingScan(
         }
     }
 
+    /// <summary>The score of a memory's best passage, every word counted.</summary>
+    public float BestOf(int ordinal)
+    {
+        var best = 0f;
+        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
+        {
+            best = Math.Max(best, IsPartial ? ScoreUnit(unit) : Math.Abs(scratch.Scores[unit]));
+        }
+
+        return best;
+    }
+
     public void Clear()
     {
-        var postings = Postings();
-        if (scope.Listed is { } listed && IsCheaper(listed, postings))
+        if (scope.Listed is { } listed && IsCheaper(listed, Postings(_rareFirst)))
         {
             foreach (var ordinal in listed.Span)
             {
@@ -59,28 +82,31 @@ internal readonly struct PostingScan(
                     scratch.Scores.AsSpan(first, view.EndOfUnits((int)ordinal) - first).Clear();
                 }
             }
+
+            return;
         }
-        else if (!IsSparse(postings))
+
+        var scanned = _rareFirst.AsSpan(0, _scanned);
+        if (!IsSparse(Postings(scanned)))
         {
             scratch.Scores.AsSpan(0, view.Units).Clear();
+            return;
         }
-        else
+
+        foreach (var term in scanned)
         {
-            foreach (var term in terms)
+            foreach (var posting in view.PostingsOf(term.Number))
             {
-                foreach (var posting in view.PostingsOf(term.Number))
-                {
-                    scratch.Scores[posting >> PostingList.CountBits] = 0;
-                }
+                scratch.Scores[posting >> PostingList.CountBits] = 0;
             }
         }
     }
 
     // The counts are those of the view, not of the moment, so that clearing decides as scanning did.
-    private long Postings()
+    private long Postings(ReadOnlySpan<ScoredTerm> of)
     {
         long postings = 0;
-        foreach (var term in terms)
+        foreach (var term in of)
         {
             postings += view.PostingsOf(term.Number).Length;
         }
@@ -95,6 +121,90 @@ internal readonly struct PostingScan(
     private float Threshold => selection.IsEverything ? scratch.Heap.Threshold : Math.Min(scratch.Heap.Threshold, scratch.Lifters.Threshold);
 
     private bool IsSparse(long postings) => postings * 8 < view.Units;
+
+    /// <summary>Reads the postings of one word after the other; true when it could stop and the heap is complete.</summary>
+    private bool Accumulate(int candidates, long postings, bool mayStopEarly)
+    {
+        long read = 0, spent = 0;
+        for (var i = 0; i < _rareFirst.Length; i++)
+        {
+            // A try looks at all that was read so far; all tries together may cost a part of what they might save.
+            if (mayStopEarly && read > 0 && spent + read <= (postings - read) / 8)
+            {
+                spent += read;
+                _scanned = i;
+                if (TryFinish(candidates))
+                {
+                    return true;
+                }
+            }
+
+            Accumulate(_rareFirst[i]);
+            read += view.PostingsOf(_rareFirst[i].Number).Length;
+        }
+
+        _scanned = _rareFirst.Length;
+        return false;
+    }
+
+    /// <summary>Fills the heap from what was read so far, if no memory that was not met could still get into it.</summary>
+    private bool TryFinish(int candidates)
+    {
+        var rest = 0f;
+        foreach (var term in _rareFirst.AsSpan(_scanned))
+        {
+            rest += term.Weight;
+        }
+
+        rest *= scratch.MostSaturation * Slack;
+        scratch.Heap.Reset(candidates);
+        CollectFromPostings();
+        var reached = scratch.Heap.Threshold;
+        var isEnough = reached > rest;
+        if (isEnough)
+        {
+            scratch.Heap.Reset(candidates);
+        }
+
+        foreach (var term in _rareFirst.AsSpan(0, _scanned))
+        {
+            foreach (var posting in view.PostingsOf(term.Number))
+            {
+                var unit = (int)(posting >> PostingList.CountBits);
+                if (scratch.Scores[unit] >= 0)
+                {
+                    continue; // Its memory was looked at already.
+                }
+
+                var ordinal = view.UnitColumns.Memory[unit];
+                var best = Unmark(ordinal);
+                if (isEnough && best + rest > Math.Max(reached, scratch.Heap.Threshold))
+                {
+                    Offer(BestOf(ordinal), ordinal);
+                }
+            }
+        }
+
+        if (!isEnough)
+        {
+            scratch.Heap.Reset(candidates);
+        }
+
+        return isEnough;
+    }
+
+    /// <summary>Makes the scores of a memory positive again and answers the best.</summary>
+    private float Unmark(int ordinal)
+    {
+        var best = 0f;
+        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
+        {
+            scratch.Scores[unit] = Math.Abs(scratch.Scores[unit]);
+            best = Math.Max(best, scratch.Scores[unit]);
+        }
+
+        return best;
+    }
 
     private void Accumulate(ScoredTerm term)
     {
@@ -121,22 +231,27 @@ internal readonly struct PostingScan(
         var best = 0f;
         for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
         {
-            var score = 0f;
-            var length = view.UnitColumns.Length[unit];
-            foreach (var entry in view.EntriesOf(unit))
-            {
-                var place = scratch.PlaceOf[entry >> PostingList.CountBits];
-                if (place != 0)
-                {
-                    score += terms[place - 1].Weight * scratch.Saturation[((entry & PostingList.CountMask) << 8) | length];
-                }
-            }
-
-            scratch.Scores[unit] = score;
-            best = Math.Max(best, score);
+            scratch.Scores[unit] = ScoreUnit(unit);
+            best = Math.Max(best, scratch.Scores[unit]);
         }
 
         Offer(best, ordinal);
+    }
+
+    private float ScoreUnit(int unit)
+    {
+        var score = 0f;
+        var length = view.UnitColumns.Length[unit];
+        foreach (var entry in view.EntriesOf(unit))
+        {
+            var place = scratch.PlaceOf[entry >> PostingList.CountBits];
+            if (place != 0)
+            {
+                score += terms[place - 1].Weight * scratch.Saturation[((entry & PostingList.CountMask) << 8) | length];
+            }
+        }
+
+        return score;
     }
 
     private void CollectFromList(ReadOnlySpan<uint> listed)
@@ -160,7 +275,7 @@ internal readonly struct PostingScan(
 
     private void CollectFromPostings()
     {
-        foreach (var term in terms)
+        foreach (var term in _rareFirst.AsSpan(0, _scanned))
         {
             foreach (var posting in view.PostingsOf(term.Number))
             {
