@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Memoir.Bench.Limits;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Index;
 using Memoir.Server.Recall.Search;
@@ -91,9 +92,9 @@ internal static class RecallSpeed
             allocated = GC.GetAllocatedBytesForCurrentThread();
             for (var i = 0; i < Searches; i++)
             {
-                var from = Stopwatch.GetTimestamp();
+                var from = ThreadClock.Now;
                 RecallEngine.Search(index, RecallQuery.Parse(queries[i]), request);
-                times[i] = Math.Min(times[i], Stopwatch.GetElapsedTime(from).TotalMilliseconds);
+                times[i] = Math.Min(times[i], (ThreadClock.Now - from).TotalMilliseconds);
             }
 
             allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;

@@ -17,6 +17,9 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
     /// <summary>Sums in another order differ by rounding; a bound must hold all the same.</summary>
     private const float Slack = 1.0001f;
 
+    /// <summary>Looking the rest of the words up in one memory costs some cache misses, a posting a nanosecond.</summary>
+    private const int PostingsPerLookup = 256;
+
     private readonly ScoredTerm[] _rareFirst = [.. terms.OrderByDescending(term => term.Weight)];
     private int _scanned;
 
@@ -133,7 +136,7 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
             {
                 spent += read;
                 _scanned = i;
-                if (TryFinish(candidates))
+                if (TryFinish(candidates, postings - read))
                 {
                     return true;
                 }
@@ -148,7 +151,7 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
     }
 
     /// <summary>Fills the heap from what was read so far, if no memory that was not met could still get into it.</summary>
-    private bool TryFinish(int candidates)
+    private bool TryFinish(int candidates, long unread)
     {
         var rest = 0f;
         foreach (var term in _rareFirst.AsSpan(_scanned))
@@ -160,37 +163,36 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
         scratch.Heap.Reset(candidates);
         CollectFromPostings();
         var reached = scratch.Heap.Threshold;
-        var isEnough = reached > rest;
-        if (isEnough)
-        {
-            scratch.Heap.Reset(candidates);
-        }
-
+        var affordable = reached > rest ? unread / PostingsPerLookup : 0;
+        scratch.Heap.Reset(candidates);
+        scratch.InReach.Clear();
         foreach (var term in _rareFirst.AsSpan(0, _scanned))
         {
             foreach (var posting in view.PostingsOf(term.Number))
             {
                 var unit = (int)(posting >> PostingList.CountBits);
-                if (scratch.Scores[unit] >= 0)
+                if (scratch.Scores[unit] < 0) // Else its memory was looked at already.
                 {
-                    continue; // Its memory was looked at already.
-                }
-
-                var ordinal = view.UnitColumns.Memory[unit];
-                var best = Unmark(ordinal);
-                if (isEnough && best + rest > Math.Max(reached, scratch.Heap.Threshold))
-                {
-                    Offer(BestOf(ordinal), ordinal);
+                    var ordinal = view.UnitColumns.Memory[unit];
+                    if (Unmark(ordinal) + rest > reached && scratch.InReach.Count <= affordable)
+                    {
+                        scratch.InReach.Add(ordinal);
+                    }
                 }
             }
         }
 
-        if (!isEnough)
+        if (scratch.InReach.Count > affordable)
         {
-            scratch.Heap.Reset(candidates);
+            return false;
         }
 
-        return isEnough;
+        foreach (var ordinal in scratch.InReach)
+        {
+            Offer(BestOf(ordinal), ordinal);
+        }
+
+        return true;
     }
 
     /// <summary>Makes the scores of a memory positive again and answers the best.</summary>

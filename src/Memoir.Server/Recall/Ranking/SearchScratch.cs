@@ -35,6 +35,9 @@ internal sealed class SearchScratch
     /// <summary>Memories that may not be hits themselves but stand next to one that may.</summary>
     public CandidateHeap Lifters { get; } = new();
 
+    /// <summary>Memories that common words could still lift among the best.</summary>
+    public List<int> InReach { get; } = [];
+
     public SlotTable Slots { get; } = new();
 
     public static SearchScratch Rent(in IndexView view)
