@@ -10,7 +10,7 @@ internal sealed class LexicalSearch(
     private readonly SlotTable _slots = scratch.Slots;
     private readonly ScoredTerm[] _terms = [.. weights.Terms];
     private readonly List<int> _finalists = new(128);
-    private PostingScan? _scan;
+    private PostingScan _scan;
 
     public TermWeights Weights => weights;
 
@@ -32,7 +32,7 @@ internal sealed class LexicalSearch(
         }
 
         _scan = new PostingScan(view, scope, selection, _terms, scratch);
-        _scan.Run(Math.Max(options.Candidates, limit * 4), options.SkipsCommonWords);
+        _scan.Run(Math.Max(options.Candidates, limit * 4));
         AddSlots(scratch.Heap);
         AddSlots(scratch.Lifters);
 
@@ -66,7 +66,7 @@ internal sealed class LexicalSearch(
             }
         }
 
-        _scan?.Clear();
+        _scan.Clear();
     }
 
     public LexicalParts Score(int slot)
@@ -113,7 +113,12 @@ internal sealed class LexicalSearch(
 
     private float OwnScore(int ordinal)
     {
-        var best = _scan!.BestOf(ordinal);
+        var best = 0f;
+        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
+        {
+            best = Math.Max(best, Math.Abs(scratch.Scores[unit]));
+        }
+
         var isAnswer = view.Columns.Role[ordinal] == MemoryRole.Assistant
             && view.Columns.Conversation[ordinal] is >= 0 and var conversation && view.Conversations[conversation].IsChat;
         return isAnswer ? best * options.AssistantWeight : best;

@@ -7,31 +7,16 @@ using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall.Ranking;
 
-/// <summary>
-/// The first pass: BM25 of every unit that has a word of the question, and the memories with the best of them. Rare words
-/// come first; once the best found so far are out of reach of the common words alone, those are only looked up in what
-/// was found (Turtle and Flood 1995, MaxScore): the answer is the same, and most postings are never read.
-/// </summary>
-internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection selection, ScoredTerm[] terms, SearchScratch scratch)
+/// <summary>The first pass: BM25 of every unit that has a word of the question, and the memories with the best of them.</summary>
+internal readonly struct PostingScan(
+    IndexView view, ScopeFilter scope, Selection selection, ScoredTerm[] terms, SearchScratch scratch)
 {
-    /// <summary>Sums in another order differ by rounding; a bound must hold all the same.</summary>
-    private const float Slack = 1.0001f;
-
-    /// <summary>Looking the rest of the words up in one memory costs some cache misses, a posting a nanosecond.</summary>
-    private const int PostingsPerLookup = 256;
-
-    private readonly ScoredTerm[] _rareFirst = [.. terms.OrderByDescending(term => term.Weight)];
-    private int _scanned;
-
-    /// <summary>Whether some words were not read everywhere, so that a score may lack them.</summary>
-    public bool IsPartial => _scanned < _rareFirst.Length;
-
     /// <summary>Scores units and leaves the best memories in the scratch heaps; the scores stay until <see cref="Clear"/>.</summary>
-    public void Run(int candidates, bool mayStopEarly)
+    public void Run(int candidates)
     {
         scratch.Heap.Reset(candidates);
         scratch.Lifters.Reset(selection.IsEverything ? 0 : candidates);
-        var postings = Postings(_rareFirst);
+        var postings = Postings();
         if (scope.Listed is { } listed && IsCheaper(listed, postings))
         {
             foreach (var ordinal in listed.Span)
@@ -42,9 +27,9 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
             return;
         }
 
-        if (Accumulate(candidates, postings, mayStopEarly && selection.IsEverything))
+        foreach (var term in terms)
         {
-            return;
+            Accumulate(term);
         }
 
         if (scope.Listed is { } among)
@@ -61,21 +46,10 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
         }
     }
 
-    /// <summary>The score of a memory's best passage, every word counted.</summary>
-    public float BestOf(int ordinal)
-    {
-        var best = 0f;
-        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
-        {
-            best = Math.Max(best, IsPartial ? ScoreUnit(unit) : Math.Abs(scratch.Scores[unit]));
-        }
-
-        return best;
-    }
-
     public void Clear()
     {
-        if (scope.Listed is { } listed && IsCheaper(listed, Postings(_rareFirst)))
+        var postings = Postings();
+        if (scope.Listed is { } listed && IsCheaper(listed, postings))
         {
             foreach (var ordinal in listed.Span)
             {
@@ -85,31 +59,28 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
                     scratch.Scores.AsSpan(first, view.EndOfUnits((int)ordinal) - first).Clear();
                 }
             }
-
-            return;
         }
-
-        var scanned = _rareFirst.AsSpan(0, _scanned);
-        if (!IsSparse(Postings(scanned)))
+        else if (!IsSparse(postings))
         {
             scratch.Scores.AsSpan(0, view.Units).Clear();
-            return;
         }
-
-        foreach (var term in scanned)
+        else
         {
-            foreach (var posting in view.PostingsOf(term.Number))
+            foreach (var term in terms)
             {
-                scratch.Scores[posting >> PostingList.CountBits] = 0;
+                foreach (var posting in view.PostingsOf(term.Number))
+                {
+                    scratch.Scores[posting >> PostingList.CountBits] = 0;
+                }
             }
         }
     }
 
     // The counts are those of the view, not of the moment, so that clearing decides as scanning did.
-    private long Postings(ReadOnlySpan<ScoredTerm> of)
+    private long Postings()
     {
         long postings = 0;
-        foreach (var term in of)
+        foreach (var term in terms)
         {
             postings += view.PostingsOf(term.Number).Length;
         }
@@ -124,89 +95,6 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
     private float Threshold => selection.IsEverything ? scratch.Heap.Threshold : Math.Min(scratch.Heap.Threshold, scratch.Lifters.Threshold);
 
     private bool IsSparse(long postings) => postings * 8 < view.Units;
-
-    /// <summary>Reads the postings of one word after the other; true when it could stop and the heap is complete.</summary>
-    private bool Accumulate(int candidates, long postings, bool mayStopEarly)
-    {
-        long read = 0, spent = 0;
-        for (var i = 0; i < _rareFirst.Length; i++)
-        {
-            // A try looks at all that was read so far; all tries together may cost a part of what they might save.
-            if (mayStopEarly && read > 0 && spent + read <= (postings - read) / 8)
-            {
-                spent += read;
-                _scanned = i;
-                if (TryFinish(candidates, postings - read))
-                {
-                    return true;
-                }
-            }
-
-            Accumulate(_rareFirst[i]);
-            read += view.PostingsOf(_rareFirst[i].Number).Length;
-        }
-
-        _scanned = _rareFirst.Length;
-        return false;
-    }
-
-    /// <summary>Fills the heap from what was read so far, if no memory that was not met could still get into it.</summary>
-    private bool TryFinish(int candidates, long unread)
-    {
-        var rest = 0f;
-        foreach (var term in _rareFirst.AsSpan(_scanned))
-        {
-            rest += term.Weight;
-        }
-
-        rest *= scratch.MostSaturation * Slack;
-        scratch.Heap.Reset(candidates);
-        CollectFromPostings();
-        var reached = scratch.Heap.Threshold;
-        var affordable = reached > rest ? unread / PostingsPerLookup : 0;
-        scratch.Heap.Reset(candidates);
-        scratch.InReach.Clear();
-        foreach (var term in _rareFirst.AsSpan(0, _scanned))
-        {
-            foreach (var posting in view.PostingsOf(term.Number))
-            {
-                var unit = (int)(posting >> PostingList.CountBits);
-                if (scratch.Scores[unit] < 0) // Else its memory was looked at already.
-                {
-                    var ordinal = view.UnitColumns.Memory[unit];
-                    if (Unmark(ordinal) + rest > reached && scratch.InReach.Count <= affordable)
-                    {
-                        scratch.InReach.Add(ordinal);
-                    }
-                }
-            }
-        }
-
-        if (scratch.InReach.Count > affordable)
-        {
-            return false;
-        }
-
-        foreach (var ordinal in scratch.InReach)
-        {
-            Offer(BestOf(ordinal), ordinal);
-        }
-
-        return true;
-    }
-
-    /// <summary>Makes the scores of a memory positive again and answers the best.</summary>
-    private float Unmark(int ordinal)
-    {
-        var best = 0f;
-        for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
-        {
-            scratch.Scores[unit] = Math.Abs(scratch.Scores[unit]);
-            best = Math.Max(best, scratch.Scores[unit]);
-        }
-
-        return best;
-    }
 
     private void Accumulate(ScoredTerm term)
     {
@@ -233,27 +121,22 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
         var best = 0f;
         for (var unit = view.Columns.FirstUnit[ordinal]; unit < view.EndOfUnits(ordinal); unit++)
         {
-            scratch.Scores[unit] = ScoreUnit(unit);
-            best = Math.Max(best, scratch.Scores[unit]);
+            var score = 0f;
+            var length = view.UnitColumns.Length[unit];
+            foreach (var entry in view.EntriesOf(unit))
+            {
+                var place = scratch.PlaceOf[entry >> PostingList.CountBits];
+                if (place != 0)
+                {
+                    score += terms[place - 1].Weight * scratch.Saturation[((entry & PostingList.CountMask) << 8) | length];
+                }
+            }
+
+            scratch.Scores[unit] = score;
+            best = Math.Max(best, score);
         }
 
         Offer(best, ordinal);
-    }
-
-    private float ScoreUnit(int unit)
-    {
-        var score = 0f;
-        var length = view.UnitColumns.Length[unit];
-        foreach (var entry in view.EntriesOf(unit))
-        {
-            var place = scratch.PlaceOf[entry >> PostingList.CountBits];
-            if (place != 0)
-            {
-                score += terms[place - 1].Weight * scratch.Saturation[((entry & PostingList.CountMask) << 8) | length];
-            }
-        }
-
-        return score;
     }
 
     private void CollectFromList(ReadOnlySpan<uint> listed)
@@ -277,7 +160,7 @@ internal sealed class PostingScan(IndexView view, ScopeFilter scope, Selection s
 
     private void CollectFromPostings()
     {
-        foreach (var term in _rareFirst.AsSpan(0, _scanned))
+        foreach (var term in terms)
         {
             foreach (var posting in view.PostingsOf(term.Number))
             {

@@ -75,9 +75,6 @@ internal sealed record RankingOptions
     /// <summary>How many of the best passages are compared with their neighbours, at least.</summary>
     public int Candidates { get; init; } = 192;
 
-    /// <summary>Whether common words are looked up only where rare ones were found, when that cannot change the answer.</summary>
-    public bool SkipsCommonWords { get; init; } = true;
-
     /// <summary>How many memories are ranked with everything that is known of them, at least.</summary>
     public int Finalists { get; init; } = 64;
 

@@ -27,16 +27,10 @@ internal sealed class SearchScratch
     /// <summary>BM25 saturation by count (6 bits) and length (8 bits).</summary>
     public float[] Saturation { get; } = new float[64 * 256];
 
-    /// <summary>What no saturation exceeds: the most occurrences in the shortest text.</summary>
-    public float MostSaturation => Saturation[^256];
-
     public CandidateHeap Heap { get; } = new();
 
     /// <summary>Memories that may not be hits themselves but stand next to one that may.</summary>
     public CandidateHeap Lifters { get; } = new();
-
-    /// <summary>Memories that common words could still lift among the best.</summary>
-    public List<int> InReach { get; } = [];
 
     public SlotTable Slots { get; } = new();
 
