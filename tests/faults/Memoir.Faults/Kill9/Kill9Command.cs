@@ -1,4 +1,5 @@
 using System.Globalization;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 
