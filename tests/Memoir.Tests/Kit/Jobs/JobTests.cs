@@ -225,7 +225,7 @@ public sealed class JobTests
         await jobs.EnqueueAsync(kind: "unknown");
         await jobs.NotingWorker().RunBatchAsync(Ct);
         await jobs.NotingWorker().RunBatchAsync(Ct);
-        await jobs.EnqueueAsync(new("other"));
+        await jobs.EnqueueAsync(new Memoir.Kit.Data.Tenant("other"));
 
         var open = await jobs.Queue.CountOpenAsync(Ct);
 

@@ -29,7 +29,7 @@ public sealed class PoisonJobTests
         {
             "throws" => throw new InvalidOperationException("with a detail"),
             "hangs" => await Task.Delay(Timeout.Infinite, CancellationToken.None).ContinueWith(_ => (JobEffect?)null, ct),
-            "allocates" => throw new OutOfMemoryException(),
+            "allocates" => Keep(new byte[int.MaxValue]), // More than any array can have.
             "cannot be read" => throw new PermanentJobException("What the job is about cannot be read."),
             _ => await NoteAsync(job, ct),
         }));
@@ -53,4 +53,6 @@ public sealed class PoisonJobTests
             ],
             dead);
     }
+
+    private static JobEffect Keep(byte[] memory) => _ => Task.FromResult(memory);
 }
