@@ -13,7 +13,7 @@ public sealed class PoisonJobTests
     [Fact]
     public async Task Four_poisoned_jobs_between_a_thousand_good_ones_are_parked_with_their_reasons()
     {
-        using var jobs = await CreateAsync(new JobOptions { JobLease = TimeSpan.FromMilliseconds(300), JobMaxAttempts = 3 });
+        using var jobs = await CreateAsync(new JobOptions { JobLease = TimeSpan.FromSeconds(1), JobMaxAttempts = 3 });
         string[] poisons = ["throws", "hangs", "allocates", "cannot be read"];
         for (var i = 0; i < 1_000; i++)
         {
@@ -48,7 +48,7 @@ public sealed class PoisonJobTests
             [
                 "allocates, 3: Something went wrong inside (OutOfMemoryException); the server's log says more under the id of the job.",
                 "cannot be read, 1: What the job is about cannot be read.",
-                "hangs, 3: It did not end within 0.3 seconds and was cut off.",
+                "hangs, 3: It did not end within 0.9 seconds and was cut off.",
                 "throws, 3: Something went wrong inside (InvalidOperationException); the server's log says more under the id of the job.",
             ],
             dead);

@@ -75,7 +75,7 @@ internal sealed class ExactlyOnceRun(JobsOptions options, Ledger ledger, string 
                 Shifts++;
                 _clock.Shift(Offsets[(fault / 2) % Offsets.Length]);
                 return server;
-            case 1:
+            case 3:
                 Stops++;
                 await ServerUnderTest.SignalAsync(server, "STOP", ct);
                 await Task.Delay(3 * CountedServer.Lease, ct);

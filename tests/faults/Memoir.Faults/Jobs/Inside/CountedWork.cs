@@ -81,7 +81,7 @@ internal sealed class CountJob : IJobHandler
     {
         // It does not listen to its token: a worker that was overtaken must still come to its end and try to commit.
         var number = int.Parse(job.Payload, CultureInfo.InvariantCulture);
-        await Task.Delay(TimeSpan.FromMilliseconds(5 + (number * 7 % 50)), CancellationToken.None);
+        await Task.Delay(TimeSpan.FromMilliseconds(20 + (number * 7 % 100)), CancellationToken.None);
         if (number % 50 == 7 && job.Attempts == 1)
         {
             throw new JobFailedException("It fails at first.");
