@@ -23,7 +23,7 @@ internal sealed class ServerClock
             {
                 ["LD_PRELOAD"] = _library,
                 ["FAKETIME_TIMESTAMP_FILE"] = _file,
-                ["FAKETIME_NO_CACHE"] = "1",
+                ["FAKETIME_CACHE_DURATION"] = "1", // Seconds until a new offset is seen; to look at every call would cost most of the machine.
                 ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", // Timers and waits go on as they would on a machine whose clock is set.
                 ["DONT_FAKE_MONOTONIC"] = "1",
                 ["FAKETIME_DISABLE_SHM"] = "1", // A killed process could not tidy it up.

@@ -8,21 +8,10 @@ internal static class JobsCommand
 {
     public static async Task<int> RunAsync(string[] args, CancellationToken ct)
     {
-        JobsOptions options;
-        try
+        var (options, exitCode) = CommandStart.Parse(() => JobsOptions.Parse(args), options => options.ServerPath);
+        if (options is null)
         {
-            options = JobsOptions.Parse(args);
-        }
-        catch (Exception error) when (error is ArgumentException or FormatException)
-        {
-            Console.Error.WriteLine(error.Message);
-            return 64;
-        }
-
-        if (!File.Exists(options.ServerPath))
-        {
-            Console.Error.WriteLine($"The server is not built: {options.ServerPath}");
-            return 66;
+            return exitCode;
         }
 
         var folder = Directory.CreateTempSubdirectory("memoir-faults-jobs-");
