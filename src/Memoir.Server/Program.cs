@@ -3,6 +3,7 @@ using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Embeddings;
+using Memoir.Server.Jobs;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
@@ -16,6 +17,7 @@ return await Startup.RunAsync(args, builder =>
     builder.AddRecall();
     builder.AddMemories();
     builder.AddMessages();
+    builder.AddJobs();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
 }, app =>
@@ -24,6 +26,7 @@ return await Startup.RunAsync(args, builder =>
     app.UseAccess();
     app.MapMessages();
     app.MapRecall();
+    app.MapJobs();
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();

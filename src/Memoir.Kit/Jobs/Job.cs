@@ -13,10 +13,14 @@ public sealed record Job
 
     public required string Payload { get; init; }
 
+    /// <summary>How often it was begun, this time included.</summary>
     public required long Attempts { get; init; }
 
     /// <summary>The fencing token: whoever claimed the job after us holds a higher one.</summary>
     public required long Fence { get; init; }
+
+    /// <summary>Its last attempt neither ended nor was given back: it may be what ends the process.</summary>
+    public bool WasCutOff { get; init; }
 
     public Tenant Tenant => new(TenantId);
 }
@@ -29,9 +33,8 @@ public interface IJobHandler
 {
     string Kind { get; }
 
+    /// <summary>Has a little less than one lease; who ignores the token is left behind and its effect is dropped.</summary>
+    /// <exception cref="JobFailedException">It did not work; the message is shown to the tenant.</exception>
     /// <exception cref="PermanentJobException">Trying again cannot help.</exception>
     Task<JobEffect?> RunAsync(Job job, CancellationToken ct);
 }
-
-/// <summary>The job can never succeed; it goes to the dead letters at once.</summary>
-public sealed class PermanentJobException(string message) : Exception(message);

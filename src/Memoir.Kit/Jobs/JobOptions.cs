@@ -6,14 +6,15 @@ namespace Memoir.Kit.Jobs;
 /// <summary>How the background worker takes and retries jobs.</summary>
 public sealed class JobOptions
 {
-    [Range(1, 500)]
-    public int JobBatchSize { get; set; } = 16;
+    /// <summary>Jobs that run at once; one that hangs holds up its lane alone.</summary>
+    [Range(1, 64)]
+    public int JobLanes { get; set; } = 4;
 
     [Range(typeof(TimeSpan), "00:00:00.050", "00:05:00")]
     public TimeSpan JobPollInterval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>A job that runs longer than this is handed to another worker.</summary>
-    [Range(typeof(TimeSpan), "00:00:05", "01:00:00")]
+    /// <summary>How long a job is kept from other workers; an attempt that takes nine tenths of it is cut off.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan JobLease { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>After so many failures a job is dead and waits for a person.</summary>

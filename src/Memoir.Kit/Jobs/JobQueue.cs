@@ -10,27 +10,29 @@ namespace Memoir.Kit.Jobs;
 /// </summary>
 public sealed class JobQueue(Database database, IOptions<JobOptions> options, TimeProvider time, Meters meters) : IDisposable
 {
-    private const string Due = "status IN ('queued', 'failed', 'running') AND due_at <= @now";
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
 
-    // What was cut off in the middle is taken before the others and alone: if the job is what kills the process, it must
-    // not use up the attempts of jobs that were only near it.
-    private const string OneCutOff = "status = 'running' AND due_at <= @now ORDER BY due_at LIMIT 1";
-    private const string Waiting = "status IN ('queued', 'failed') AND due_at <= @now ORDER BY due_at LIMIT @JobBatchSize";
+    // Processes whose clocks differ by less do not take each other's jobs for misdated.
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
     private readonly JobOptions _options = options.Value;
     private readonly SemaphoreSlim _arrivals = new(0, 1);
 
+    /// <summary>Whose job was taken last. A hint, not a promise: a closure that runs again only moves the round on.</summary>
+    private string _turn = "";
+
+    /// <summary>How many jobs a worker runs at once.</summary>
+    public int Lanes => _options.JobLanes;
+
+    /// <summary>Ends before the lease does, so that a job that is cut off can still be written about.</summary>
+    public TimeSpan LongestAttempt => _options.JobLease * 0.9;
+
     /// <summary>Adds a job to the caller's transaction; the worker is woken after the commit.</summary>
     public async Task<Guid> EnqueueAsync(Session session, string kind, string payload)
     {
-        const string sql = """
-            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
-            VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now)
-            """;
-
         var now = time.Now();
         var id = Guid.CreateVersion7(now);
-        await session.ExecuteAsync(sql, new { id, kind, payload, now });
+        await JobStore.InsertAsync(session, id, kind, payload, now);
         session.AfterCommit(Signal);
         return id;
     }
@@ -43,53 +45,53 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         }
         catch (SemaphoreFullException)
         {
-            // The worker has been told already.
+            // A lane has been told already, and tells the next one when it finds work.
         }
     }
 
     /// <summary>Waits for an arrival, at most one poll interval.</summary>
     public Task WaitAsync(CancellationToken ct) => _arrivals.WaitAsync(_options.JobPollInterval, ct);
 
-    /// <summary>Takes due jobs under a lease. Every claim raises the fence, so that a worker whose lease ran out can change nothing.</summary>
-    public async Task<IReadOnlyList<Job>> ClaimAsync(CancellationToken ct)
-    {
-        const string anyDue = $"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Due} LIMIT 1) AS due";
-        const string taken = "status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1";
-        const string columns = "id, tenant_id, kind, payload, attempts, fence";
-        const string takeCutOff = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {OneCutOff}) RETURNING {columns}";
-        const string takeWaiting = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Waiting}) RETURNING {columns}";
+    /// <summary>The time that one attempt has.</summary>
+    public CancellationTokenSource StartLimit() => new(LongestAttempt, time);
 
+    /// <summary>
+    /// Takes one due job under a lease: one that was cut off, else the oldest of the tenant whose turn it is. Every claim raises
+    /// the fence, so that a worker whose lease ran out can change nothing.
+    /// </summary>
+    /// <param name="cutOffToo">Whether a job that was cut off may be taken; a worker runs one of these at a time.</param>
+    /// <param name="ct">Ends the wait.</param>
+    public async Task<Job?> ClaimAsync(bool cutOffToo, CancellationToken ct)
+    {
         var now = time.Now();
-        if (await database.SystemReadAsync(session => session.ScalarAsync(anyDue, new { now }), ct) is 0)
+        var latest = now + ClockSkew + (_options.JobLease > LongestBackOff ? _options.JobLease : LongestBackOff);
+        var ahead = await database.SystemReadAsync(session => JobStore.LookAsync(session, now, latest), ct);
+        if (ahead is JobsAhead.None)
         {
-            return []; // The usual case must not take the writer's time.
+            return null; // The usual case must not take the writer's time.
         }
 
-        var args = new { now, leasedUntil = now + _options.JobLease, _options.JobBatchSize };
-        return await database.SystemWriteAsync(
-            async session => await session.QueryAsync<Job>(takeCutOff, args) is { Count: > 0 } one
-                ? one
-                : await session.QueryAsync<Job>(takeWaiting, args),
-            ct);
+        if (ahead is JobsAhead.Misdated)
+        {
+            await database.SystemWriteAsync(session => JobStore.BringForwardAsync(session, now, latest), ct);
+        }
+
+        return await database.SystemWriteAsync(session => ClaimAsync(session, cutOffToo, now), ct);
     }
 
     /// <summary>True when its last allowed attempt was cut off before anything could be written about it.</summary>
     public bool IsExhausted(Job job) => job.Attempts > _options.JobMaxAttempts;
 
     /// <summary>Commits a job's effect together with its completion; neither happens when the lease was lost.</summary>
+    /// <exception cref="LeaseLostException">Another worker holds the job now.</exception>
     public Task CompleteAsync(Job job, JobEffect? effect, CancellationToken ct)
     {
-        const string sql = """
-            UPDATE jobs SET status = 'succeeded', finished_at = @now, last_error = NULL
-            WHERE tenant_id = @Tenant AND id = @Id AND fence = @Fence AND status = 'running'
-            """;
-
         var now = time.Now();
         return database.WriteAsync(
             job.Tenant,
             async session =>
             {
-                if (await session.ExecuteAsync(sql, new { job.Id, job.Fence, now }) == 0)
+                if (!await JobStore.CompleteAsync(session, job, now))
                 {
                     throw new LeaseLostException();
                 }
@@ -103,51 +105,55 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     }
 
     /// <summary>Plans the next attempt, with exponential back-off, or parks the job among the dead.</summary>
-    public Task FailAsync(Job job, string error, bool permanent, CancellationToken ct)
+    public Task FailAsync(Job job, Exception cause, CancellationToken ct)
     {
-        const string sql = """
-            UPDATE jobs SET status = @status, due_at = @dueAt, finished_at = @finishedAt, last_error = @error
-            WHERE tenant_id = @Tenant AND id = @Id AND fence = @Fence AND status = 'running'
-            """;
-
         var now = time.Now();
-        var isDead = permanent || job.Attempts >= _options.JobMaxAttempts;
-        var delay = TimeSpan.FromSeconds(Math.Min(300, Math.Pow(2, job.Attempts)));
-        var args = new
-        {
-            job.Id,
-            job.Fence,
-            status = isDead ? "dead" : "failed",
-            dueAt = now + delay,
-            finishedAt = isDead ? now : (DateTimeOffset?)null,
-            error,
-        };
-        return database.WriteAsync(job.Tenant, session => session.ExecuteAsync(sql, args), ct);
+        var isDead = cause is PermanentJobException || job.Attempts >= _options.JobMaxAttempts;
+        var dueAt = now + TimeSpan.FromSeconds(Math.Min(LongestBackOff.TotalSeconds, Math.Pow(2, job.Attempts)));
+        return database.WriteAsync(job.Tenant, session => JobStore.FailAsync(session, job, isDead, now, dueAt, JobErrors.Of(cause)), ct);
     }
 
-    /// <summary>Jobs that wait or run, of all tenants.</summary>
+    /// <summary>Puts back a job that the worker itself interrupted; the attempt is not counted.</summary>
+    public Task GiveBackAsync(Job job, CancellationToken ct)
+    {
+        var now = time.Now();
+        return database.WriteAsync(job.Tenant, session => JobStore.GiveBackAsync(session, job, now), ct);
+    }
+
+    /// <summary>Jobs that wait or run, of all tenants; the metrics are told, of the dead ones too.</summary>
     public async Task<long> CountOpenAsync(CancellationToken ct)
     {
-        const string sql = "SELECT COUNT(*) FROM jobs WHERE status IN ('queued', 'failed', 'running')";
-
-        var open = await database.SystemReadAsync(session => session.ScalarAsync(sql, new { }), ct) ?? 0;
+        var (open, dead) = await database.SystemReadAsync(
+            async session => (await JobStore.CountOpenAsync(session), await JobStore.CountDeadAsync(session)), ct);
         meters.JobsQueued = () => open;
+        meters.JobsDead = () => dead;
         return open;
     }
 
     /// <summary>Forgets jobs that succeeded long ago.</summary>
-    public Task<int> PurgeAsync(CancellationToken ct) =>
-        database.SystemWriteAsync(
-            session => session.ExecuteAsync(
-                """
-                DELETE FROM jobs WHERE (tenant_id, id) IN (
-                    SELECT tenant_id, id FROM jobs WHERE status = 'succeeded' AND finished_at < @oldest LIMIT 2000)
-                """,
-                new { oldest = time.Now() - _options.JobsKept }),
-            ct);
+    public Task<int> PurgeAsync(CancellationToken ct)
+    {
+        var oldest = time.Now() - _options.JobsKept;
+        return database.SystemWriteAsync(session => JobStore.PurgeAsync(session, oldest), ct);
+    }
 
     public void Dispose() => _arrivals.Dispose();
-}
 
-/// <summary>Another worker holds the job now; whatever this one computed is dropped.</summary>
-public sealed class LeaseLostException() : Exception("The job's lease ran out and another worker took it.");
+    private async Task<Job?> ClaimAsync(Session session, bool cutOffToo, DateTimeOffset now)
+    {
+        var until = now + _options.JobLease;
+        if (cutOffToo && await JobStore.TakeCutOffAsync(session, now, until) is { } cutOff)
+        {
+            return cutOff with { WasCutOff = true };
+        }
+
+        var tenant = await JobStore.FindTurnAsync(session, _turn, now) ?? await JobStore.FindTurnAsync(session, "", now);
+        if (tenant is null)
+        {
+            return null;
+        }
+
+        _turn = tenant;
+        return await JobStore.TakeAsync(session, tenant, now, until);
+    }
+}

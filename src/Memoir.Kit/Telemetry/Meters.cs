@@ -51,6 +51,7 @@ public sealed class Meters
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
+        Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
         ObserveProcess();
@@ -58,6 +59,9 @@ public sealed class Meters
 
     /// <summary>Read at each scrape from any thread: must return at once and must not throw. Set by the room that knows.</summary>
     public Func<long> JobsQueued { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<long> JobsDead { get; set; } = static () => 0;
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> WriteQueueDepth { get; set; } = static () => 0;

@@ -17,7 +17,7 @@ internal sealed class EmbedMemoriesJob(
 
     public async Task<JobEffect?> RunAsync(Job job, CancellationToken ct)
     {
-        var ids = JsonSerializer.Deserialize<Guid[]>(job.Payload) ?? throw new PermanentJobException("The job names no memories.");
+        var ids = Read(job.Payload);
         var memories = await database.ReadAsync(job.Tenant, session => MemoryStore.ListByIdAsync(session, ids), ct);
         if (memories.Count == 0)
         {
@@ -33,7 +33,25 @@ internal sealed class EmbedMemoriesJob(
         {
             // The memories say that they have no vector; the job itself still fails below, visibly.
             await database.WriteAsync(job.Tenant, session => MarkFailedAsync(session, memories), ct);
-            throw exception.IsPermanent ? new PermanentJobException(exception.Message) : exception;
+            throw exception.IsPermanent
+                ? new PermanentJobException(exception.Message, exception)
+                : new JobFailedException(exception.Message, exception);
+        }
+        catch (EmbeddingException exception)
+        {
+            throw new JobFailedException(exception.Message, exception);
+        }
+    }
+
+    private static Guid[] Read(string payload)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Guid[]>(payload) ?? throw new PermanentJobException("The job names no memories.");
+        }
+        catch (JsonException exception)
+        {
+            throw new PermanentJobException("What the job is about cannot be read.", exception);
         }
     }
 

@@ -1,4 +1,5 @@
 using Memoir.Kit.Http;
+using Memoir.Kit.Jobs;
 using Memoir.Server.Access;
 using Memoir.Server.Wire;
 using Microsoft.OpenApi;
@@ -55,6 +56,7 @@ internal static class OperationDetails
         "since" or "until" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
         "mode" => OneOf("hybrid", "semantic", "lexical"),
         "role" => OneOf("user", "assistant", "system", "tool"),
+        "status" => OneOf([.. JobStatus.All]),
         "order" => OneOf("asc", "desc"),
         "query" => new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 4096 },
         _ => new OpenApiSchema { Type = JsonSchemaType.String },

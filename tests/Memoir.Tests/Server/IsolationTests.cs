@@ -48,11 +48,14 @@ public sealed partial class IsolationTests
         [
             ("GET", "/v1/messages/{0}", null), ("DELETE", "/v1/messages/{0}", null), ("GET", "/v1/messages/{0}/history", null),
             ("PATCH", "/v1/messages/{0}", """{"metadata":{"x":1}}"""), ("DELETE", "/v1/admin/keys/{0}", null),
+            ("GET", "/v1/jobs/{0}", null), ("POST", "/v1/jobs/{0}/retry", null), ("DELETE", "/v1/jobs/{0}", null),
         ];
 
         foreach (var (method, url, body) in requests)
         {
-            var foreign = url.Contains("keys", StringComparison.Ordinal) ? world.KeyB : world.MessageB;
+            var foreign = url.Contains("keys", StringComparison.Ordinal) ? world.KeyB
+                : url.Contains("jobs", StringComparison.Ordinal) ? world.JobB
+                : world.MessageB;
             var toForeign = await (await world.A.SendAsync(method, url.Replace("{0}", foreign, StringComparison.Ordinal), body)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
             var toUnknown = await (await world.A.SendAsync(method, url.Replace("{0}", unknown, StringComparison.Ordinal), body)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
 
@@ -121,7 +124,7 @@ public sealed partial class IsolationTests
     public void Every_statement_on_a_tenants_table_names_the_tenant_or_is_on_the_closed_list()
     {
         // Cross-tenant work: claiming and counting jobs, jobs left by a killed worker, finding a key, purging what is out of date.
-        string[] closed = ["SELECT tenant_id FROM tenants WHERE last_sequence", "FROM api_keys WHERE prefix = @prefix", "FROM jobs WHERE status", "FROM jobs WHERE {Due}", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN"];
+        string[] closed = ["SELECT tenant_id FROM tenants WHERE last_sequence", "FROM api_keys WHERE prefix = @prefix", "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Open}", "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN"];
         var statements =
             from file in Architecture.SourceText.Files("*.cs")
             from literal in Architecture.SourceText.Literals(file)
@@ -180,7 +183,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|index_\w+|jobs|idempotency_keys|audit_records|api_keys)\b")]
     private static partial Regex Table();
 
-    private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB)
+    private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)
     {
         public static async Task<World> MakeAsync(TestApp server)
         {
@@ -200,7 +203,8 @@ public sealed partial class IsolationTests
                     new Tenant(tenant), s => server.Services.GetRequiredService<Memoir.Kit.Jobs.JobQueue>().EnqueueAsync(s, "none", tenant), Ct);
             }
 
-            return new World(a, b, messageA, messageB, keyB.Text("id")!, cursor);
+            var jobB = (await b.ReadAsync("/v1/jobs")).Each("id").Single();
+            return new World(a, b, messageA, messageB, keyB.Text("id")!, cursor, jobB);
         }
 
         public IEnumerable<(string Method, string Url, string? Body)> Attacks()
@@ -239,6 +243,7 @@ public sealed partial class IsolationTests
                 [
                     "/v1/conversations", "/v1/conversations?tenant_id=b", $"/v1/conversations?cursor={CursorB}", "/v1/conversations/same/messages", "/v1/conversations/only-of-b/messages",
                     $"/v1/conversations/same/messages?cursor={CursorB}", $"/v1/conversations/same/messages?cursor={CursorB}&tenant_id=b", "/v1/admin/keys", $"/v1/admin/keys?cursor={CursorB}",
+                    "/v1/jobs", "/v1/jobs?tenant_id=b", $"/v1/jobs?cursor={CursorB}", $"/v1/jobs/{JobB}", $"/v1/jobs/{JobB}?tenant_id=b",
                     "/metrics", "/v1/admin/health", "/v1/admin/readiness", "/openapi.json", "/v1/tenants/b/data",
                 ])
             {
@@ -247,6 +252,8 @@ public sealed partial class IsolationTests
 
             yield return ("DELETE", "/v1/tenants/b/data", null);
             yield return ("DELETE", $"/v1/admin/keys/{KeyB}", null);
+            yield return ("DELETE", $"/v1/jobs/{JobB}", null);
+            yield return ("POST", $"/v1/jobs/{JobB}/retry", null);
             yield return ("POST", "/v1/admin/keys", """{"name":"x","tenant_id":"b"}""");
             var own = JsonSerializer.Serialize(Message("shared replaced", ("tenant_id", "a"), ("external_id", "ext-1"), ("conversation_id", "same")));
             yield return ("POST", "/v1/messages", own);

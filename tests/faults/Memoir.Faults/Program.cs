@@ -1,3 +1,4 @@
+using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
 
 using var stop = new CancellationTokenSource();
@@ -10,6 +11,7 @@ Console.CancelKeyPress += (_, pressed) =>
 return args switch
 {
     ["kill9", .. var rest] => await Kill9Command.RunAsync(rest, stop.Token),
+    ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
     _ => Usage(),
 };
 
@@ -17,14 +19,21 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9 [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|jobs [options]
 
+        kill9: nothing that was acknowledged is lost
           --cycles N          how many times the server is killed (20)
           --seed N            repeats the choices of a run, though not its timing
           --server PATH       the Memoir.Server.dll to run (the Release build beside this program)
           --writers N         connections that write at once (6)
           --search-limit N    messages looked up by search in each cycle (all)
           --expect-loss       succeeds only when something acknowledged is found missing: the control
+
+        jobs: each job has its effect once; poisoned ones stop no others
+          --jobs N            jobs of the run with kills, stops and clock shifts (5000)
+          --good N            good jobs around the poisoned ones (1000)
+          --server PATH       as above
+          --expect-doubles    succeeds only when an effect is found twice: the control
         """);
     return 64;
 }

@@ -12,10 +12,10 @@ internal sealed class JobFixture : IDisposable
 {
     public static readonly TimeSpan Lease = new JobOptions().JobLease;
 
-    private JobFixture(TestDatabase store)
+    private JobFixture(TestDatabase store, JobOptions options)
     {
         Store = store;
-        Queue = new JobQueue(store.Database, Options.Create(new JobOptions()), Time, store.Meters);
+        Queue = new JobQueue(store.Database, Options.Create(options), Time, store.Meters);
     }
 
     public ManualTime Time { get; } = new();
@@ -26,15 +26,23 @@ internal sealed class JobFixture : IDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<JobFixture> CreateAsync()
+    /// <summary>One lane unless the test is about several, so that jobs run in order.</summary>
+    public static Task<JobFixture> CreateAsync() => CreateAsync(new JobOptions { JobLanes = 1 });
+
+    public static async Task<JobFixture> CreateAsync(JobOptions options)
     {
-        var fixture = new JobFixture(await OpenAsync());
+        var fixture = new JobFixture(await OpenAsync(), options);
         await fixture.Store.Database.MigrateAsync(typeof(Program).Assembly, fixture.Time, Ct);
         return fixture;
     }
 
-    public Task<Guid> EnqueueAsync(string kind = "note", string payload = "{}") =>
-        Store.Database.WriteAsync(Acme, session => Queue.EnqueueAsync(session, kind, payload), Ct);
+    public Task<Guid> EnqueueAsync(string kind = "note", string payload = "{}") => EnqueueAsync(Acme, kind, payload);
+
+    public Task<Guid> EnqueueAsync(Tenant tenant, string kind = "note", string payload = "{}") =>
+        Store.Database.WriteAsync(tenant, session => Queue.EnqueueAsync(session, kind, payload), Ct);
+
+    /// <summary>Takes a job and does nothing more about it, as a worker that is killed.</summary>
+    public Task<Job?> ClaimAsync() => Queue.ClaimAsync(cutOffToo: true, Ct);
 
     public JobWorker Worker(params IJobHandler[] handlers) => new(Queue, handlers, Store.Meters, NullLogger<JobWorker>.Instance);
 

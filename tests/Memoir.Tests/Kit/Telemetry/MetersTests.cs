@@ -19,7 +19,7 @@ public sealed class MetersTests
         [
             "http_requests_total counter", "http_request_duration_seconds histogram", "http_requests_in_flight gauge",
             "messages_created_total counter", "memory_searches_total counter", "memory_search_duration_seconds histogram",
-            "embedding_generation_duration_seconds histogram", "jobs_processed_total counter", "jobs_queued gauge",
+            "embedding_generation_duration_seconds histogram", "jobs_processed_total counter", "jobs_queued gauge", "jobs_dead gauge",
             "rate_limit_rejections_total counter", "write_queue_depth gauge", "write_group_size histogram",
             "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter",
             "process_resident_memory_bytes gauge", "process_cpu_seconds_total counter", "process_start_time_seconds gauge",

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 
@@ -7,21 +8,10 @@ internal static class Kill9Command
 {
     public static async Task<int> RunAsync(string[] args, CancellationToken ct)
     {
-        Kill9Options options;
-        try
+        var (options, exitCode) = CommandStart.Parse(() => Kill9Options.Parse(args), options => options.ServerPath);
+        if (options is null)
         {
-            options = Kill9Options.Parse(args);
-        }
-        catch (Exception error) when (error is ArgumentException or FormatException)
-        {
-            Console.Error.WriteLine(error.Message);
-            return 64;
-        }
-
-        if (!File.Exists(options.ServerPath))
-        {
-            Console.Error.WriteLine($"The server is not built: {options.ServerPath}");
-            return 66;
+            return exitCode;
         }
 
         // Two folders: what the server owns, and the ledger that it must not be able to touch.

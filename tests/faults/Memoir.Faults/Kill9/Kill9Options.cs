@@ -1,4 +1,5 @@
 using System.Globalization;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 
@@ -15,8 +16,7 @@ internal sealed record Kill9Options
 
     public bool ExpectLoss { get; private init; }
 
-    public string ServerPath { get; private init; } = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
+    public string ServerPath { get; private init; } = ServerUnderTest.DefaultPath;
 
     public static Kill9Options Parse(string[] args)
     {

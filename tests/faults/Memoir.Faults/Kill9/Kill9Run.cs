@@ -1,14 +1,13 @@
-using System.Diagnostics;
 using System.Net;
 using Memoir.Bench.Hosts;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 
 /// <summary>The cycles: write, kill -9, start again on the same folder, and hold what is there against the ledger.</summary>
 internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataFolder)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
+    private readonly ServerUnderTest _server = new(options.ServerPath, dataFolder, new Dictionary<string, string>());
     private readonly Random _random = new(options.Seed);
     private readonly List<Writer> _writers =
         [.. Enumerable.Range(0, options.Writers).Select(i => new Writer(new OperationMix(i, options.Seed, ledger), ledger))];
@@ -16,13 +15,13 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
     /// <summary>How many cycles were run to their end.</summary>
     public int Cycles { get; private set; }
 
-    public TimeSpan SlowestStart { get; private set; }
+    public TimeSpan SlowestStart => _server.SlowestStart;
 
     private IEnumerable<ExpectedMessage> AllMessages => _writers.SelectMany(writer => writer.Mix.Messages);
 
     public async Task RunAsync(CancellationToken ct)
     {
-        var server = await StartAsync(ct);
+        var server = await _server.StartAsync(ct);
         try
         {
             while (Cycles < options.Cycles && !(options.ExpectLoss && ledger.Lost > 0))
@@ -36,7 +35,7 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
                 }
 
                 await MaybeKillDuringStartAsync(ct);
-                server = await StartAsync(ct);
+                server = await _server.StartAsync(ct);
                 await VerifyCycleAsync(server.Endpoint, ct);
                 Console.Error.WriteLine(
                     $"cycle {Cycles}: {ledger.Acknowledged} acknowledged, {ledger.Lost} lost, {ledger.Torn} torn, "
@@ -46,7 +45,7 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
             if (!options.ExpectLoss)
             {
                 await VerifyEverythingAsync(server.Endpoint, ct);
-                await StopAsync(server, ct);
+                await ServerUnderTest.StopAsync(server, ledger, ct);
                 IntegrityCheck.OfCopy(dataFolder, "after the stop", ledger);
             }
         }
@@ -99,7 +98,7 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
     {
         if (_random.Next(6) == 0)
         {
-            await using var server = Launch();
+            await using var server = _server.Launch();
             await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(50, 500)), ct);
             await server.KillAsync();
         }
@@ -134,63 +133,4 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
         using var api = new Api(endpoint);
         await new Checker(api, ledger).CheckConversationsAsync(AllMessages, ct);
     }
-
-    private async Task<ServerProcess> StartAsync(CancellationToken ct)
-    {
-        var server = Launch();
-        using var api = new Api(server.Endpoint);
-        while (!await IsReadyAsync(api, ct))
-        {
-            if (server.HasExited || Stopwatch.GetElapsedTime(server.StartedAt) > Patience)
-            {
-                var lines = server.LastLines;
-                await server.DisposeAsync();
-                throw new ServerDownException($"The server did not become ready again. Its last lines:\n{lines}");
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(5), ct);
-        }
-
-        var took = Stopwatch.GetElapsedTime(server.StartedAt);
-        SlowestStart = took > SlowestStart ? took : SlowestStart;
-        return server;
-    }
-
-    private async Task StopAsync(ServerProcess server, CancellationToken ct)
-    {
-        if (await server.StopAsync(Patience, ct) is var code and not 0)
-        {
-            ledger.Report("unexpected", "SIGTERM", code is null ? "no exit within 30 s" : $"exit code {code}");
-        }
-    }
-
-    private ServerProcess Launch()
-    {
-        var port = ServerProcess.FreePort();
-        return ServerProcess.Start(ServerProcess.DotnetHost, [options.ServerPath], port, new Dictionary<string, string>
-        {
-            ["MEMORY_DATA_DIRECTORY"] = dataFolder,
-            ["MEMORY_HOST"] = "127.0.0.1",
-            ["MEMORY_PORT"] = $"{port}",
-            ["MEMORY_API_KEYS"] = Api.OperatorKey,
-            ["MEMORY_GLOBAL_RATE_LIMIT"] = "off",
-            ["MEMORY_TENANT_RATE_LIMIT"] = "off",
-            ["MEMORY_LOG_LEVEL"] = "WARNING",
-        });
-    }
-
-    private static async Task<bool> IsReadyAsync(Api api, CancellationToken ct)
-    {
-        try
-        {
-            return (await api.GetAsync("/v1/admin/readiness", ct)).Status == 200;
-        }
-        catch (HttpRequestException)
-        {
-            return false;
-        }
-    }
 }
-
-/// <summary>The server did not come back; the message says what it wrote last.</summary>
-internal sealed class ServerDownException(string message) : Exception(message);

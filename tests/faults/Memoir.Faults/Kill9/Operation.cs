@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 
@@ -7,12 +8,8 @@ internal sealed record MessageChange(ExpectedMessage Message, MessageVersion? Af
 
 /// <summary>One request of a writer, with what it promises once it is answered, and the bytes to send it again.</summary>
 internal sealed record Operation(long Number, string Kind, string Tenant, HttpMethod Method, string Path)
+    : Request(Number, Kind, Tenant, Method, Path)
 {
-    public byte[]? Body { get; init; }
-
-    /// <summary>The Idempotency-Key, when the writer chose to send one.</summary>
-    public string? Key { get; init; }
-
     public IReadOnlyList<MessageChange> Changes { get; init; } = [];
 
     public ExpectedKey? ApiKey { get; init; }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Memoir.Faults.Common;
 
 namespace Memoir.Faults.Kill9;
 

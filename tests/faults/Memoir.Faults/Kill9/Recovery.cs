@@ -1,3 +1,5 @@
+using Memoir.Faults.Common;
+
 namespace Memoir.Faults.Kill9;
 
 /// <summary>What a careful client does after a crash: it sends again what was never answered, and finds the effect once.</summary>

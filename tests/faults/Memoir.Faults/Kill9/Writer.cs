@@ -1,3 +1,5 @@
+using Memoir.Faults.Common;
+
 namespace Memoir.Faults.Kill9;
 
 /// <summary>One connection that writes until its server dies under it.</summary>

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Common;
 
 /// <summary>The append-only record of what was sent and answered, kept outside the server's folder, and of what was found wrong.</summary>
 internal sealed class Ledger(string path) : IAsyncDisposable
@@ -33,7 +33,7 @@ internal sealed class Ledger(string path) : IAsyncDisposable
     public long NextNumber() => Interlocked.Increment(ref _operations);
 
     /// <summary>Writes one exchange; status 0 stands for no answer.</summary>
-    public void Record(Operation operation, int status, byte[]? body)
+    public void Record(Request request, int status, byte[]? body)
     {
         if (status is >= 200 and <= 299)
         {
@@ -42,12 +42,12 @@ internal sealed class Ledger(string path) : IAsyncDisposable
 
         var line = JsonSerializer.Serialize(new
         {
-            op = operation.Number,
-            kind = operation.Kind,
-            tenant = operation.Tenant,
-            key = operation.Key,
-            request = $"{operation.Method} {operation.Path}",
-            request_sha256 = Hash(operation.Body),
+            op = request.Number,
+            kind = request.Kind,
+            tenant = request.Tenant,
+            key = request.Key,
+            request = $"{request.Method} {request.Path}",
+            request_sha256 = Hash(request.Body),
             at = TimeProvider.System.GetUtcNow(),
             status,
             body_sha256 = Hash(body),

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Common;
 
 /// <summary>An answer, read to its end.</summary>
 internal sealed record ApiAnswer(int Status, byte[] Body, bool IsReplay)
@@ -27,8 +27,11 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
         Timeout = TimeSpan.FromSeconds(30),
     };
 
-    public Task<ApiAnswer> SendAsync(Operation operation, CancellationToken ct) =>
-        SendAsync(operation.Method, operation.Path, operation.Body, operation.Key, OperatorKey, ct);
+    public Task<ApiAnswer> SendAsync(Request request, CancellationToken ct) =>
+        SendAsync(request.Method, request.Path, request.Body, request.Key, OperatorKey, ct);
+
+    public Task<ApiAnswer> SendAsync(HttpMethod method, string path, CancellationToken ct) =>
+        SendAsync(method, path, null, null, OperatorKey, ct);
 
     public Task<ApiAnswer> GetAsync(string path, CancellationToken ct) => GetAsync(path, OperatorKey, ct);
 
