@@ -2,13 +2,14 @@ using Memoir.Kit;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
 
-return await Startup.RunAsync(args, builder =>
+return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     builder.AddKit();
     builder.AddAccess();
@@ -27,4 +28,4 @@ return await Startup.RunAsync(args, builder =>
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();
-});
+}));
