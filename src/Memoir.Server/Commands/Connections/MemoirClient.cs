@@ -57,7 +57,11 @@ internal sealed class MemoirClient : IDisposable
             var body = await answer.Content.ReadAsByteArrayAsync(limit.Token);
             return answer.IsSuccessStatusCode && JsonSerializer.Deserialize(body, Reads<VersionResponse>()) is not null;
         }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException)
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+        catch (JsonException)
         {
             return false;
         }
@@ -127,9 +131,13 @@ internal sealed class MemoirClient : IDisposable
 
                 pause = answer.Headers.RetryAfter?.Delta;
             }
-            catch (Exception exception) when (exception is HttpRequestException or JsonException)
+            catch (HttpRequestException exception)
             {
                 fault = $"no answer from {Url}: {exception.Message}";
+            }
+            catch (JsonException)
+            {
+                fault = $"what answers at {Url} speaks another language";
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
             {

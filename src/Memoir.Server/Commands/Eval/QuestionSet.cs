@@ -15,17 +15,10 @@ internal sealed partial record QuestionSet(IReadOnlyList<QuestionSet.Group> Grou
     /// <exception cref="CommandException">It cannot be read; the text names where.</exception>
     public static QuestionSet Load(string path)
     {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
-            return file.Length > LargestFile
-                ? throw new CommandException(ExitCode.Data, $"{PrintableText.Of(path)} is larger than {LargestFile} bytes")
-                : Load(file);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new CommandException(ExitCode.NoInput, $"{PrintableText.Of(path)} cannot be read: {PrintableText.Of(exception.Message)}");
-        }
+        using var file = Files.Open(path);
+        return file.Length > LargestFile
+            ? throw new CommandException(ExitCode.Data, $"{PrintableText.Of(path)} is larger than {LargestFile} bytes")
+            : Load(file);
     }
 
     /// <exception cref="CommandException">It cannot be read; the text names where.</exception>
@@ -123,9 +116,13 @@ internal sealed partial record QuestionSet(IReadOnlyList<QuestionSet.Group> Grou
                 return new DateTimeOffset(Number(spoken, 6), month, Number(spoken, 4), hour, Number(spoken, 2), 0, TimeSpan.Zero);
             }
         }
-        catch (Exception exception) when (exception is ArgumentOutOfRangeException or FormatException)
+        catch (ArgumentOutOfRangeException)
         {
             return Undated; // Looks like a time and is none.
+        }
+        catch (FormatException)
+        {
+            return Undated;
         }
 
         return Undated;

@@ -28,7 +28,7 @@ internal sealed class ImportFile : IDisposable
     /// <exception cref="CommandException">It is not there, or of no known format.</exception>
     public static async Task<ImportFile> OpenAsync(string path, string format, ImportDefaults defaults, CancellationToken ct)
     {
-        var stream = Open(path);
+        var stream = Files.Open(path);
         try
         {
             var found = await RecogniseAsync(stream, ct);
@@ -60,25 +60,6 @@ internal sealed class ImportFile : IDisposable
     {
         _archive?.Dispose();
         Stream.Dispose();
-    }
-
-    private static FileStream Open(string path)
-    {
-        try
-        {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
-            if (!stream.CanSeek)
-            {
-                stream.Dispose();
-                throw new CommandException(ExitCode.NoInput, $"{PrintableText.Of(path)} is no ordinary file; write it to one first");
-            }
-
-            return stream;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new CommandException(ExitCode.NoInput, $"{PrintableText.Of(path)} cannot be read: {PrintableText.Of(exception.Message)}");
-        }
     }
 
     /// <summary>The first character that is no space decides.</summary>

@@ -54,40 +54,27 @@ internal sealed record ImportProgress
     /// <returns>The progress of an import of this very file; null when there is none that can be used.</returns>
     public static async Task<ImportProgress?> LoadAsync(string file, string fingerprint, CancellationToken ct)
     {
+        byte[] bytes = [];
+        if (await Files.TryAsync(async () => bytes = await File.ReadAllBytesAsync(PathFor(file), ct)) is not null)
+        {
+            return null;
+        }
+
         try
         {
-            var read = JsonSerializer.Deserialize<ImportProgress>(await File.ReadAllBytesAsync(PathFor(file), ct), Options);
+            var read = JsonSerializer.Deserialize<ImportProgress>(bytes, Options);
             return read?.Fingerprint == fingerprint ? read : null;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException)
         {
             return null;
         }
     }
 
     /// <returns>False where the folder cannot be written: then a next run begins anew.</returns>
-    public async Task<bool> SaveAsync(string file, CancellationToken ct)
-    {
-        try
-        {
-            await DurableFiles.WriteAtomicallyAsync(PathFor(file), JsonSerializer.SerializeToUtf8Bytes(this, Options), DurableFiles.Private, ct);
-            return true;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    public async Task<bool> SaveAsync(string file, CancellationToken ct) => await Files.TryAsync(() =>
+        DurableFiles.WriteAtomicallyAsync(PathFor(file), JsonSerializer.SerializeToUtf8Bytes(this, Options), DurableFiles.Private, ct)) is null;
 
-    public static void Forget(string file)
-    {
-        try
-        {
-            File.Delete(PathFor(file));
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // Then it was never written either.
-        }
-    }
+    /// <summary>Where it cannot be deleted it was never written either.</summary>
+    public static void Forget(string file) => Files.Try(() => File.Delete(PathFor(file)));
 }

@@ -23,29 +23,19 @@ internal sealed class RejectedFile(string file, string unit, Terminal terminal) 
     /// <summary>Without a position of an earlier run, its file goes.</summary>
     public bool Begin(long keep)
     {
-        try
+        if (keep == 0)
         {
-            if (keep == 0)
-            {
-                File.Delete(Path);
-                return true;
-            }
+            Files.Try(() => File.Delete(Path)); // Where that fails, writing will say so.
+            return true;
+        }
 
-            var found = new FileInfo(Path);
-            if (!found.Exists || found.LinkTarget is not null || found.Length < keep)
-            {
-                return false;
-            }
-
+        var found = new FileInfo(Path);
+        return found.Exists && found.LinkTarget is null && found.Length >= keep && Files.Try(() =>
+        {
             _stream = new FileStream(Path, FileMode.Open, FileAccess.Write);
             _stream.SetLength(keep);
             _stream.Position = keep;
-            return true;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return keep == 0;
-        }
+        }) is null;
     }
 
     public void Write(IReadOnlyList<SourceEntry> refused)
@@ -60,7 +50,7 @@ internal sealed class RejectedFile(string file, string unit, Terminal terminal) 
             Append(entry);
         }
 
-        _stream?.Flush();
+        Files.Try(() => _stream?.Flush());
     }
 
     /// <summary>Shows the refusals of a dry run, which writes nothing.</summary>
@@ -79,15 +69,15 @@ internal sealed class RejectedFile(string file, string unit, Terminal terminal) 
             return;
         }
 
-        try
+        var fault = Files.Try(() =>
         {
             _stream ??= Create();
             _stream.Write(Line(entry).WrittenSpan);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        });
+        if (fault is not null)
         {
             _isUnwritable = true;
-            terminal.Note($"{PrintableText.Of(Path)} cannot be written, so what is refused is named here only: {exception.Message}");
+            terminal.Note(PrintableText.Of($"{Path} cannot be written, so what is refused is named here only: {fault}"));
         }
     }
 
