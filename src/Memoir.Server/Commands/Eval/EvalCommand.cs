@@ -111,7 +111,7 @@ internal static class EvalCommand
                 .Select(item => how.IsStored ? item.ExternalId! : ids[item.ExternalId!].First());
             scores.Add(question.Category, new RankedAnswer(ranked, question.Gold), took);
             degraded += answer.Degraded is true ? 1 : 0;
-            around.Terminal.Progress(() => FormattableString.Invariant($"{scores.Questions:N0} questions asked"));
+            around.Terminal.Progress(() => FormattableString.Invariant($"questions asked: {scores.Questions:N0}"));
         }
 
         if (degraded > 0)

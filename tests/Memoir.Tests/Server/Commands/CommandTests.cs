@@ -26,7 +26,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("--dry-run", "help", "import")]
     [InlineData("--no-load", "eval", "--help")]
     [InlineData("--url", "demo", "-h")]
-    [InlineData("MEMORY", "serve", "--help")]
+    [InlineData("serves the API", "serve", "--help")]
     [InlineData("environment variables", "help", "serve")]
     public async Task A_command_has_a_help_of_its_own(string says, params string[] arguments)
     {
