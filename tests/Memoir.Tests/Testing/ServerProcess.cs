@@ -9,7 +9,7 @@ namespace Memoir.Tests.Testing;
 /// <summary>The real program as a process of its own: for starts that are refused, signals, and faults of its storage.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Memoir.Server.dll");
 
     private readonly Process _process;
