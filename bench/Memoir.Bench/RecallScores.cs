@@ -1,4 +1,5 @@
 using System.Globalization;
+using Memoir.Server.Commands.Eval;
 using Memoir.Server.Recall.Ranking;
 using Memoir.Server.Recall.Search;
 
@@ -16,8 +17,8 @@ internal sealed class RecallScores
     public static RecallScores Measure(
         RecallSet set,
         RankingOptions options,
-        Action<RecallSet.Group, RecallSet.Question, IReadOnlyList<RecallHit>>? see = null,
-        Func<RecallSet.Group, RecallSet.Question, RecallRequest, RecallRequest>? change = null)
+        Action<RecallSet.Group, QuestionSet.Question, IReadOnlyList<RecallHit>>? see = null,
+        Func<RecallSet.Group, QuestionSet.Question, RecallRequest, RecallRequest>? change = null)
     {
         var scores = new RecallScores();
         foreach (var group in set.Groups)
@@ -28,7 +29,7 @@ internal sealed class RecallScores
                 var request = new RecallRequest(scope, 20) { Options = options };
                 request = change?.Invoke(group, question, request) ?? request;
                 var hits = RecallEngine.Search(group.Index, RecallQuery.Parse(question.Text), request);
-                scores.Add([.. hits.Select(hit => group.Ids[(int)hit.Sequence]).Distinct()], question.Gold);
+                scores.Add(new RankedAnswer(hits.Select(hit => group.Ids[(int)hit.Sequence]), question.Gold));
                 see?.Invoke(group, question, hits);
             }
         }
@@ -39,16 +40,12 @@ internal sealed class RecallScores
     public override string ToString() =>
         string.Join("  ", Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"{name} {this[name]:0.0000}")));
 
-    private void Add(List<string> ranked, HashSet<string> gold)
+    private void Add(RankedAnswer answer)
     {
-        var places = Enumerable.Range(0, ranked.Count).Where(i => gold.Contains(ranked[i])).ToList();
-        double At(int k) => (double)places.Count(place => place < k) / gold.Count;
-        var ideal = Enumerable.Range(0, Math.Min(10, gold.Count)).Sum(i => 1 / Math.Log2(i + 2));
         double[] values =
         [
-            At(1), At(3), At(5), At(10), At(20), places.Exists(place => place < 3) ? 1 : 0,
-            places.Where(place => place < 10).Sum(place => 1 / Math.Log2(place + 2)) / ideal,
-            places.Count > 0 ? 1.0 / (places[0] + 1) : 0,
+            answer.Recall(1), answer.Recall(3), answer.Recall(5), answer.Recall(10), answer.Recall(20), answer.IsHit(3) ? 1 : 0,
+            answer.Ndcg(10), answer.ReciprocalRank,
         ];
         for (var i = 0; i < values.Length; i++)
         {

@@ -2,6 +2,7 @@ using Memoir.Kit;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Memories;
@@ -9,7 +10,7 @@ using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
 
-return await Startup.RunAsync(args, builder =>
+return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     builder.AddKit();
     builder.AddAccess();
@@ -30,4 +31,4 @@ return await Startup.RunAsync(args, builder =>
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();
-});
+}));

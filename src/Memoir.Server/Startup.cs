@@ -8,33 +8,23 @@ using Memoir.Server.Admin;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Data.Sqlite;
 using Memoir.Kit.Hosting;
+using Memoir.Kit.CommandLine;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Memoir.Server;
 
-/// <summary>Starts the program, or says in one line why it cannot and exits with 78.</summary>
-internal static partial class Startup
+/// <summary>Starts the server, or says in one line why it cannot.</summary>
+internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<WebApplication> use)
 {
-    /// <summary>EX_CONFIG of sysexits.h: starting again without a change is no use.</summary>
-    private const int CannotStart = 78;
+    // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
+    private const string ReadOnce = "--hostBuilder:reloadConfigOnChange=false";
 
-    public static async Task<int> RunAsync(string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> use)
+    /// <summary>Runs what needs settings or the database; what is wrong with these is one line each, and exit code 78.</summary>
+    public static async Task<int> ExplainAsync(Func<Task<int>> run)
     {
-        if (args is [not "serve", ..] && !args[0].StartsWith('-'))
-        {
-            await Console.Error.WriteLineAsync($"memoir: there is no command {args[0]}; this version has: serve");
-            return CannotStart;
-        }
-
         try
         {
-            // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
-            var builder = WebApplication.CreateSlimBuilder([.. args is ["serve", ..] ? args[1..] : args, "--hostBuilder:reloadConfigOnChange=false"]);
-            add(builder);
-            await using var app = builder.Build();
-            use(app);
-            await PrepareAsync(app);
-            await ServeAsync(app);
-            return 0;
+            return await run();
         }
         catch (Exception exception) when (SettingsSetup.Explain(exception) is not null)
         {
@@ -43,7 +33,50 @@ internal static partial class Startup
                 await Console.Error.WriteLineAsync($"memoir: {line}");
             }
 
-            return CannotStart;
+            return ExitCode.Configuration;
+        }
+    }
+
+    /// <summary>Serves until the process is told to stop.</summary>
+    public async Task<int> ServeAsync(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder([.. args, ReadOnce]);
+        add(builder);
+        await using var app = builder.Build();
+        use(app);
+        await PrepareAsync(app);
+        await ServeAsync(app);
+        return ExitCode.Done;
+    }
+
+    /// <summary>The same server inside a command: on a free port of this machine, and for the holder of the key alone.</summary>
+    /// <param name="key">The one key it knows.</param>
+    /// <param name="settings">Settings under <c>Memory</c> that differ from the user's own.</param>
+    /// <param name="ct">Ends the start.</param>
+    public async Task<WebApplication> StartPrivatelyAsync(string key, IReadOnlyDictionary<string, string?> settings, CancellationToken ct)
+    {
+        var builder = WebApplication.CreateSlimBuilder([ReadOnce]);
+        add(builder);
+        builder.Configuration.AddInMemoryCollection(
+            settings.Append(new("ApiKeys", key)).Append(new("DrainSeconds", "0"))
+                .Select(setting => KeyValuePair.Create($"{SettingsSetup.Section}:{setting.Key}", setting.Value)));
+
+        // Standard output belongs to the command's result, and advice for operators to those who serve.
+        builder.Logging.SetMinimumLevel(LogLevel.Error);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        var app = builder.Build();
+        try
+        {
+            use(app);
+            app.Urls.Add("http://127.0.0.1:0");
+            await PrepareAsync(app);
+            await app.StartAsync(ct);
+            return app;
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
         }
     }
 

@@ -64,4 +64,7 @@ public sealed class StartupException(string message, Exception? inner) : Excepti
         : this(message, null)
     {
     }
+
+    /// <summary>Another process holds the database.</summary>
+    public bool IsInUse { get; init; }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
+using Memoir.Kit.CommandLine;
 
 namespace Memoir.Kit.Telemetry;
 
@@ -17,40 +18,24 @@ internal sealed class TerminalLogFormatter(TimeProvider time) : ConsoleFormatter
         line.Append(time.GetLocalNow().ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture))
             .Append(' ').Append(JsonLogging.LevelName(logEntry.LogLevel).PadRight(8))
             .Append(logEntry.Category.AsSpan(logEntry.Category.LastIndexOf('.') + 1)).Append(": ");
-        Escape(line, logEntry.Formatter(logEntry.State, logEntry.Exception));
+        PrintableText.Append(line, logEntry.Formatter(logEntry.State, logEntry.Exception));
         if (JsonLogging.RequestId(logEntry.State, scopeProvider) is { } requestId)
         {
             line.Append(" request_id=");
-            Escape(line, requestId);
+            PrintableText.Append(line, requestId);
         }
 
         for (var exception = logEntry.Exception; exception is not null; exception = exception.InnerException)
         {
             line.Append("\n    ").Append(exception.GetType().FullName).Append(": ");
-            Escape(line, exception.Message);
+            PrintableText.Append(line, exception.Message);
             foreach (var frame in (exception.StackTrace ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
                 line.Append("\n    ");
-                Escape(line, frame.TrimEnd('\r'));
+                PrintableText.Append(line, frame.TrimEnd('\r'));
             }
         }
 
         textWriter.Write(line.Append('\n'));
-    }
-
-    private static void Escape(StringBuilder line, string text)
-    {
-        foreach (var c in text)
-        {
-            if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format
-                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
-            {
-                line.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            }
-            else
-            {
-                line.Append(c);
-            }
-        }
     }
 }

@@ -45,6 +45,19 @@ internal sealed class MemoryDraft
         UpdatedAt = now,
     };
 
+    /// <summary>Says nothing that the older row does not: there is no version to keep. One whose embedding failed is worth another try.</summary>
+    public bool Repeats(Memory old) =>
+        old.EmbeddingStatus != EmbeddingStatus.Failed
+        && Replacing(old, old.UpdatedAt) with
+        {
+            Version = old.Version,
+            ImportanceBase = old.ImportanceBase,
+            Writer = old.Writer,
+            Channel = old.Channel,
+            EmbeddingStatus = old.EmbeddingStatus,
+            ExpiresAt = old.ExpiresAt,
+        } == old;
+
     /// <summary>The index entry of the row as it was stored.</summary>
     public AnalysedMemory AnalysedAs(Memory stored)
     {

@@ -10,7 +10,7 @@ namespace Memoir.Server.Memories;
 /// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
 internal sealed class MemoryService(Database database, RecallIndexes indexes, MemoryVectors vectors, TimeProvider time, Meters meters)
 {
-    /// <summary>Stores memories together: all of them or none. An external id that is known already replaces what it named.</summary>
+    /// <summary>Stores memories together: all of them or none. An external id that is known already replaces what it named, unless it says the same.</summary>
     /// <param name="tenant">Whose memories they are.</param>
     /// <param name="items">Checked input, in the order it was given.</param>
     /// <param name="writer">Who writes, through which door.</param>
@@ -29,10 +29,10 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 await companion.Before(session);
             }
 
-            var memories = await StoreAsync(session, drafts, now, writer);
-            if (memories.Count > 0)
+            var (memories, written) = await StoreAsync(session, drafts, now, writer);
+            if (written.Count > 0)
             {
-                await AuditLog.AppendAsync(session, Record(writer, "memory.store", memories), now);
+                await AuditLog.AppendAsync(session, Record(writer, "memory.store", written), now);
             }
 
             if (companion is not null)
@@ -135,22 +135,29 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     public Task<IReadOnlyList<Conversation>> ListConversationsAsync(Tenant tenant, string after, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, session => MemoryStore.ListConversationsAsync(session, after, limit), ct);
 
-    /// <summary>One write of many: reserves their places, then stores each.</summary>
-    private async Task<IReadOnlyList<Memory>> StoreAsync(
+    /// <summary>One write of many: reserves their places, then stores each that is new or says something new.</summary>
+    private async Task<(IReadOnlyList<Memory> All, IReadOnlyList<Memory> Written)> StoreAsync(
         Session session, IReadOnlyList<MemoryDraft> drafts, DateTimeOffset now, Writer writer)
     {
         if (drafts.Count == 0)
         {
-            return [];
+            return ([], []);
         }
 
         var next = await MemoryStore.ReserveSequencesAsync(session, drafts.Count, now);
         var memories = new Memory[drafts.Count];
+        var written = new List<Memory>(drafts.Count);
         var waiting = new List<Guid>();
         for (var i = 0; i < drafts.Count; i++)
         {
             var draft = drafts[i];
             var old = draft.Memory.ExternalId is { } externalId ? await MemoryStore.FindByExternalIdAsync(session, externalId) : null;
+            if (old is not null && draft.Repeats(old))
+            {
+                memories[i] = old;
+                continue;
+            }
+
             var memory = old is null ? draft.Memory with { Sequence = next + i } : draft.Replacing(old, now);
             if (old is null)
             {
@@ -171,10 +178,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             }
 
             memories[i] = memory;
+            written.Add(memory);
         }
 
         await vectors.RequestAsync(session, waiting);
-        return memories;
+        return (memories, written);
     }
 
     private static AuditRecord Record(Writer writer, string action, IReadOnlyList<Memory> memories) =>

@@ -9,7 +9,7 @@ namespace Memoir.Tests.Testing;
 /// <summary>The real program as a process of its own: for starts that are refused, signals, and faults of its storage.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Memoir.Server.dll");
 
     private readonly Process _process;
@@ -74,11 +74,18 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Runs it with arguments until it ends.</summary>
-    public static async Task<Ending> RunAsync(string folder, params string[] arguments)
+    public static Task<Ending> RunAsync(string folder, params string[] arguments) => RunAsync(folder, [], arguments);
+
+    /// <inheritdoc cref="RunAsync(string, string[])"/>
+    public static async Task<Ending> RunAsync(string folder, (string Name, string Value)[] variables, params string[] arguments)
     {
-        await using var server = Launch(["dotnet", Program, .. arguments], folder, []);
-        return await server.ExitAsync();
+        await using var command = Begin(folder, variables, arguments);
+        return await command.ExitAsync();
     }
+
+    /// <summary>Begins a command, to be killed in the middle or awaited.</summary>
+    public static ServerProcess Begin(string folder, (string Name, string Value)[] variables, params string[] arguments) =>
+        Launch(["dotnet", Program, .. arguments], folder, variables);
 
     /// <summary>The same as another user, who is not allowed everything.</summary>
     public static async Task<Ending> RefuseAsNobodyAsync(string folder, params (string Name, string Value)[] variables)
@@ -100,6 +107,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     public void Terminate() => Assert.Equal(0, Kill(_process.Id, 15));
+
+    /// <summary>kill -9: nothing is said, nothing is tidied.</summary>
+    public void Kill() => Assert.Equal(0, Kill(_process.Id, 9));
 
     public async Task<Ending> ExitAsync()
     {

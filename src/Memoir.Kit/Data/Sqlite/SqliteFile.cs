@@ -107,7 +107,7 @@ internal sealed class SqliteFile : IDisposable
         }
         catch (IOException exception) when (IsTaken(exception))
         {
-            throw new StartupException($"{path} is in use by another Memoir process; stop it, or set MEMORY_DATA_DIRECTORY to another folder.", exception);
+            throw new StartupException($"{path} is in use by another Memoir process; stop it, or set MEMORY_DATA_DIRECTORY to another folder.", exception) { IsInUse = true };
         }
         catch (IOException exception)
         {

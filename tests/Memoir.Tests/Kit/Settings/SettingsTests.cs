@@ -86,7 +86,7 @@ public sealed class SettingsTests : IDisposable
     {
         var ending = await ServerProcess.RunAsync(_folder, "sevre");
 
-        Assert.Equal((78, 1), (ending.Code, ending.ErrorLines.Length));
+        Assert.Equal((64, 1), (ending.Code, ending.ErrorLines.Length));
         Assert.Contains("sevre", ending.Errors, StringComparison.Ordinal);
     }
 

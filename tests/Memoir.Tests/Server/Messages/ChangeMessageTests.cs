@@ -28,6 +28,43 @@ public sealed class ChangeMessageTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task The_same_message_again_makes_no_version(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        (string, object?)[] members = [("external_id", "e"), ("metadata", new { n = 1 }), ("name", "Ann"), ("created_at", "2026-01-01T00:00:00Z")];
+        var first = await client.StoreAsync("I drink tea.", members);
+        server.Time.Advance(TimeSpan.FromMinutes(5));
+
+        var second = await client.StoreAsync("I drink tea.", members);
+
+        Assert.Equal(first.Text("id"), second.Text("id"));
+        Assert.Equal(first.Text("updated_at"), second.Text("updated_at"));
+        Assert.Empty((await client.ReadAsync($"/v1/messages/{first.Text("id")}/history")).Items());
+        Assert.Single((await client.SearchAsync("tea")).Items());
+    }
+
+    [Theory]
+    [InlineData("metadata", "{\"n\":2}")]
+    [InlineData("name", "\"Bob\"")]
+    [InlineData("user_id", "\"u\"")]
+    [InlineData("role", "\"assistant\"")]
+    [InlineData("source", "\"mail\"")]
+    [InlineData("conversation_id", "\"c2\"")]
+    [InlineData("importance_override", "0.5")]
+    [InlineData("created_at", "\"2026-01-02T00:00:00Z\"")]
+    public async Task Whatever_differs_makes_a_version(string member, string value)
+    {
+        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        var client = server.As("acme");
+        var first = await client.StoreAsync("I drink tea.", ("external_id", "e"));
+
+        await client.StoreAsync("I drink tea.", ("external_id", "e"), (member, Parse(value)));
+
+        Assert.Single((await client.ReadAsync($"/v1/messages/{first.Text("id")}/history")).Items());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_replaced_message_is_found_by_its_new_words_only(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);

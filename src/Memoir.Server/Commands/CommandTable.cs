@@ -1,0 +1,108 @@
+using System.Runtime.InteropServices;
+using Memoir.Kit.CommandLine;
+using Memoir.Server.Admin;
+using Memoir.Server.Commands.Demo;
+using Memoir.Server.Commands.Eval;
+using Memoir.Server.Commands.Import;
+
+namespace Memoir.Server.Commands;
+
+/// <summary>Front door of this folder: the commands of the one program. A new one is a line in the table.</summary>
+internal static class CommandTable
+{
+    private static readonly Command[] Commands = [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition];
+
+    public static Task<int> RunAsync(string[] args, Startup startup)
+    {
+        var terminal = new Lazy<Terminal>(() => Terminal.OfProcess(TimeProvider.System));
+        switch (args)
+        {
+            case ["serve", "--help" or "-h", ..]:
+            case ["help", "serve", ..]:
+                return Print(terminal.Value, ServeHelp);
+            case ["--version", ..]:
+                return Print(terminal.Value, $"memoir {Product.Version}");
+            case ["help" or "--help" or "-h"]:
+                return Print(terminal.Value, Overview());
+            case ["serve", .. var rest]:
+                return Startup.ExplainAsync(() => startup.ServeAsync(rest));
+            case [] or [['-', ..], ..]:
+                return Startup.ExplainAsync(() => startup.ServeAsync(args)); // Settings of the host, such as --urls.
+        }
+
+        var name = args[0] is "help" or "--help" or "-h" ? args[1] : args[0];
+        if (Array.Find(Commands, command => command.Name == name) is not { } command)
+        {
+            terminal.Value.Note($"there is no command {PrintableText.Of(name)}; there are serve, {string.Join(", ", Commands.Select(command => command.Name))} (memoir help)");
+            return Task.FromResult(ExitCode.Usage);
+        }
+
+        return name != args[0] || args.Skip(1).TakeWhile(arg => arg != "--").Any(arg => arg is "--help" or "-h")
+            ? Print(terminal.Value, Help(command))
+            : RunAsync(command, args[1..], new Surroundings(terminal.Value, startup, TimeProvider.System));
+    }
+
+    private static async Task<int> RunAsync(Command command, string[] args, Surroundings around)
+    {
+        using var stop = new CancellationTokenSource();
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        try
+        {
+            return await Startup.ExplainAsync(() => command.RunAsync(Arguments.Parse(args, command.Options), around, stop.Token));
+        }
+        catch (CommandException refusal)
+        {
+            around.Terminal.Note($"{command.Name}: {refusal.Message}{(refusal.Code == ExitCode.Usage ? $" (memoir help {command.Name})" : "")}");
+            return refusal.Code;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            around.Terminal.Note($"{command.Name}: interrupted");
+            return ExitCode.Interrupted;
+        }
+    }
+
+    private static Task<int> Print(Terminal terminal, string text)
+    {
+        terminal.Line(text);
+        return Task.FromResult(ExitCode.Done);
+    }
+
+    private const string ServeHelp = """
+        memoir serve
+
+        Serves the API. Settings are environment variables, see docs/configuration.md; the same happens without a command.
+        """;
+
+    private static string Overview() => $"""
+        memoir {Product.Version}, a memory for AI assistants
+
+        usage: memoir [command] [options]
+
+          {"serve",-8} serve the API; the same without a command
+        {string.Join('\n', Commands.Select(command => $"  {command.Name,-8} {command.Summary}"))}
+          {"help",-8} this list, or help COMMAND
+
+        From a clone, memoir is: dotnet run --project src/Memoir.Server --
+        Settings are environment variables, see docs/configuration.md; exit codes and files, see docs/import.md and docs/eval.md.
+        """;
+
+    private static string Help(Command command)
+    {
+        var options = command.Options.Select(option => $"  {$"{option.Name} {option.Value}",-22} {option.Meaning}");
+        return $"""
+            usage: memoir {command.Name}{(command.Operand.Length > 0 ? " " : "")}{command.Operand} [options]
+
+            {command.Details}
+
+            {string.Join('\n', options)}
+            """;
+    }
+}

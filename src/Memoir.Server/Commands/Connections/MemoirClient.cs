@@ -1,0 +1,175 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Memoir.Kit.CommandLine;
+using Memoir.Kit.Http;
+using Memoir.Server.Admin;
+using Memoir.Server.Messages;
+using Memoir.Server.Recall;
+using Memoir.Server.Wire;
+
+namespace Memoir.Server.Commands.Connections;
+
+/// <summary>
+/// Speaks the wire contract to a server. What may pass is tried again, after the pause that the server asks for: storing
+/// the same messages twice under their external ids changes nothing.
+/// </summary>
+internal sealed class MemoirClient : IDisposable
+{
+    private const int Tries = 8;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+
+    /// <summary>A newer server may answer members that this program does not know.</summary>
+    private static readonly JsonSerializerOptions Answers = new(WireJson.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip };
+
+    private readonly HttpClient _http;
+    private readonly TimeProvider _time;
+
+    public MemoirClient(Uri url, string? key, TimeProvider time)
+    {
+        Url = url;
+        _time = time;
+
+        // A redirect or a proxy would be shown the key, and the messages.
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !url.IsLoopback, UseCookies = false })
+        {
+            BaseAddress = url,
+            Timeout = TimeSpan.FromMinutes(2),
+        };
+        if (key is not null)
+        {
+            _http.DefaultRequestHeaders.TryAddWithoutValidation("x-api-key", key);
+        }
+    }
+
+    public Uri Url { get; }
+
+    /// <summary>Whether a Memoir answers there.</summary>
+    public async Task<bool> AnswersAsync(CancellationToken ct)
+    {
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(TimeSpan.FromSeconds(5));
+            using var answer = await _http.GetAsync(Relative("version"), limit.Token);
+            var body = await answer.Content.ReadAsByteArrayAsync(limit.Token);
+            return answer.IsSuccessStatusCode && JsonSerializer.Deserialize(body, Reads<VersionResponse>()) is not null;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Stores a batch.</summary>
+    /// <returns>What became of its items; null when the server takes only smaller batches.</returns>
+    public Task<StoreBatchResponse?> StoreAsync(ReadOnlyMemory<byte> body, CancellationToken ct) =>
+        AskAsync(HttpMethod.Post, "v1/messages/batch", body, Reads<StoreBatchResponse>(), HttpStatusCode.RequestEntityTooLarge, ct);
+
+    public async Task<SearchResponse> SearchAsync(ReadOnlyMemory<byte> body, CancellationToken ct) =>
+        (await AskAsync(HttpMethod.Post, "v1/memory/search", body, Reads<SearchResponse>(), null, ct))!;
+
+    /// <returns>The message, or null when the tenant has none with that id.</returns>
+    public Task<MessageResponse?> FindAsync(string tenant, Guid id, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, $"v1/messages/{id}?tenant_id={Uri.EscapeDataString(tenant)}", null, Reads<MessageResponse>(), HttpStatusCode.NotFound, ct);
+
+    public void Dispose() => _http.Dispose();
+
+    private static JsonTypeInfo<T> Reads<T>() => (JsonTypeInfo<T>)Answers.GetTypeInfo(typeof(T));
+
+    private static Uri Relative(string path) => new(path, UriKind.Relative);
+
+    private async Task<T?> AskAsync<T>(
+        HttpMethod method, string path, ReadOnlyMemory<byte>? body, JsonTypeInfo<T> type, HttpStatusCode? nothing, CancellationToken ct)
+        where T : class
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            string fault;
+            TimeSpan? pause = null;
+            try
+            {
+                using var request = new HttpRequestMessage(method, Relative(path));
+                if (body is { } bytes)
+                {
+                    request.Content = new ReadOnlyMemoryContent(bytes);
+                    request.Content.Headers.ContentType = new MediaTypeHeaderValue(Answer.Json);
+                }
+
+                using var answer = await _http.SendAsync(request, ct);
+                if (answer.StatusCode == nothing)
+                {
+                    return null;
+                }
+
+                var text = await answer.Content.ReadAsByteArrayAsync(ct);
+                if (answer.IsSuccessStatusCode)
+                {
+                    return JsonSerializer.Deserialize(text, type);
+                }
+
+                fault = Refusal(answer.StatusCode, text);
+                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+                {
+                    throw new CommandException(ExitCode.NotAllowed, $"{fault} (commands read the key from MEMORY_API_KEY)");
+                }
+
+                if (answer.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout))
+                {
+                    throw new CommandException(ExitCode.Unavailable, fault);
+                }
+
+                pause = answer.Headers.RetryAfter?.Delta;
+            }
+            catch (HttpRequestException exception)
+            {
+                fault = $"no answer from {Url}: {exception.Message}";
+            }
+            catch (JsonException)
+            {
+                fault = $"what answers at {Url} speaks another language";
+            }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            {
+                fault = $"no answer from {Url} within {_http.Timeout.TotalSeconds:0} s";
+            }
+
+            if (attempt == Tries)
+            {
+                throw new CommandException(ExitCode.Unavailable, fault);
+            }
+
+            var wait = pause ?? TimeSpan.FromMilliseconds(100 << attempt);
+            await Task.Delay(wait < LongestPause ? wait : LongestPause, _time, ct);
+        }
+    }
+
+    /// <summary>The server's own words where it speaks in problems.</summary>
+    private static string Refusal(HttpStatusCode status, byte[] body)
+    {
+        try
+        {
+            using var problem = JsonDocument.Parse(body);
+            if (problem.RootElement.TryGetProperty("detail", out var detail) && detail.GetString() is { } text)
+            {
+                return PrintableText.Of($"the server answered {(int)status}: {text}");
+            }
+        }
+        catch (JsonException)
+        {
+            // A proxy's page, for example: the status says enough.
+        }
+
+        return $"the server answered {(int)status}";
+    }
+}
