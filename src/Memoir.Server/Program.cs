@@ -24,6 +24,7 @@ return await Startup.RunAsync(args, builder =>
     app.UseAccess();
     app.MapMessages();
     app.MapRecall();
+    app.MapEmbeddings();
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();

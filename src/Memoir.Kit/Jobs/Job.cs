@@ -30,8 +30,15 @@ public interface IJobHandler
     string Kind { get; }
 
     /// <exception cref="PermanentJobException">Trying again cannot help.</exception>
+    /// <exception cref="PostponedJobException">It is too early; nothing was tried.</exception>
     Task<JobEffect?> RunAsync(Job job, CancellationToken ct);
 }
 
 /// <summary>The job can never succeed; it goes to the dead letters at once.</summary>
 public sealed class PermanentJobException(string message) : Exception(message);
+
+/// <summary>The job must wait through no fault of its own; the attempt does not count.</summary>
+public sealed class PostponedJobException(TimeSpan wait, string reason) : Exception(reason)
+{
+    public TimeSpan Wait { get; } = wait;
+}

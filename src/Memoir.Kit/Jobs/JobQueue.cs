@@ -125,6 +125,29 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         return database.WriteAsync(job.Tenant, session => session.ExecuteAsync(sql, args), ct);
     }
 
+    /// <summary>Puts a job back that could do nothing now and is not to blame: the attempt does not count.</summary>
+    public Task PostponeAsync(Job job, TimeSpan wait, string reason, CancellationToken ct)
+    {
+        const string sql = """
+            UPDATE jobs SET status = 'queued', attempts = attempts - 1, due_at = @dueAt, last_error = @reason
+            WHERE tenant_id = @Tenant AND id = @Id AND fence = @Fence AND status = 'running'
+            """;
+
+        var dueAt = time.Now() + wait;
+        return database.WriteAsync(job.Tenant, session => session.ExecuteAsync(sql, new { job.Id, job.Fence, dueAt, reason }), ct);
+    }
+
+    /// <summary>Whether a job with this payload waits or runs in the session's tenant.</summary>
+    public static async Task<bool> IsOpenAsync(Session session, string kind, string payload)
+    {
+        const string sql = """
+            SELECT 1 FROM jobs
+            WHERE tenant_id = @Tenant AND kind = @kind AND payload = @payload AND status IN ('queued', 'failed', 'running') LIMIT 1
+            """;
+
+        return await session.ScalarAsync(sql, new { kind, payload }) is not null;
+    }
+
     /// <summary>Jobs that wait or run, of all tenants.</summary>
     public async Task<long> CountOpenAsync(CancellationToken ct)
     {

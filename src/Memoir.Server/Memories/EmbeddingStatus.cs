@@ -1,3 +1,5 @@
+using Memoir.Server.Embeddings;
+
 namespace Memoir.Server.Memories;
 
 /// <summary>Whether a memory's vector is there, as the wire spells it.</summary>
@@ -9,4 +11,7 @@ internal static class EmbeddingStatus
 
     /// <summary>There is nothing in the text that could be embedded.</summary>
     public const string Skipped = "skipped";
+
+    /// <summary>The status of a text whose vector was made.</summary>
+    public static string Of(float[] vector) => EmbeddingVector.IsEmpty(vector) ? Skipped : Completed;
 }

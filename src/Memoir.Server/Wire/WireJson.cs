@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Embeddings;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
 using Memoir.Kit.Http.Json;
@@ -12,7 +13,7 @@ namespace Memoir.Server.Wire;
 internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
-        StrictJson.Options(MessagesJson.Default, RecallJson.Default, AccessJson.Default, AdminJson.Default);
+        StrictJson.Options(MessagesJson.Default, RecallJson.Default, AccessJson.Default, AdminJson.Default, EmbeddingsJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 
