@@ -68,6 +68,15 @@ internal sealed class Embedders : IDisposable
             .OrderBy(standing => standing.Provider, StringComparer.Ordinal),
     ];
 
+    /// <summary>Forgets a model that turned out not to work before anybody used it.</summary>
+    public void Forget(EmbeddingGeneration generation)
+    {
+        if (generation.Key != Default.Generation.Key)
+        {
+            _remote.TryRemove(generation.Key, out _);
+        }
+    }
+
     public void Dispose() => _http.Dispose();
 
     private HttpEmbedder Remote(EmbeddingGeneration generation, EmbeddingProtocol protocol)

@@ -105,17 +105,17 @@ internal sealed class EmbeddingService(Database database, TenantGenerations gene
         {
             await embedders.For(chosen).EmbedAsync(meters, [Probe], EmbeddingPurpose.Query, ct);
         }
-        catch (EmbeddingException refusal) when (refusal.IsPermanent)
+        catch (EmbeddingException failure)
         {
-            throw ProblemException.Field("model", "the provider refuses this model, its dimensions or the server's key for it");
-        }
-        catch (EmbeddingException refusal) when (refusal.Error == EmbeddingError.InvalidAnswer)
-        {
-            throw ProblemException.Field("dimensions", refusal.Message);
-        }
-        catch (EmbeddingException)
-        {
-            throw new ProblemException(Problem.DependencyUnavailable, "The embedding provider does not answer, so the change cannot be tried out. Nothing was changed.");
+            embedders.Forget(chosen);
+            throw failure switch
+            {
+                { IsPermanent: true } => ProblemException.Field("model", "the provider refuses this model, its dimensions or the server's key for it"),
+                { Error: EmbeddingError.InvalidAnswer } => ProblemException.Field("dimensions", failure.Message),
+                _ => new ProblemException(
+                    Problem.DependencyUnavailable,
+                    "The embedding provider does not answer, so the change cannot be tried out. Nothing was changed."),
+            };
         }
     }
 

@@ -52,9 +52,10 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
             isFallback: seeOnlyLetters && question.Mode is RecallMode.Hybrid);
 
         // While a new model's vectors are being made, the words speak for the memories that have none yet.
-        var mode = !inUse.IsComplete ? RecallMode.Hybrid : seeOnlyLetters ? RecallMode.Semantic : question.Mode;
+        var isComplete = inUse.IsComplete || index.Lexical.LiveCount == 0;
+        var mode = !isComplete ? RecallMode.Hybrid : seeOnlyLetters ? RecallMode.Semantic : question.Mode;
         var hits = RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence });
-        return (hits, inUse.IsComplete ? null : NewModel);
+        return (hits, isComplete ? null : NewModel);
     }
 
     private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)

@@ -83,6 +83,12 @@ internal abstract class EmbeddingProtocol(TimeProvider time)
     /// <summary>An address below a base address, which may end with a slash.</summary>
     protected static Uri Below(string baseUrl, string path) => new($"{baseUrl.Trim().TrimEnd('/')}/{path}");
 
+    /// <summary>A number of seconds as text, at most a day; null when it is none.</summary>
+    protected static TimeSpan? SecondsOf(ReadOnlySpan<char> text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && double.IsFinite(seconds)
+            ? TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.SecondsPerDay))
+            : null;
+
     private TimeSpan? WaitOf(HttpResponseMessage answer)
     {
         if (!answer.Headers.TryGetValues("Retry-After", out var values) || values.FirstOrDefault() is not { } value)
@@ -90,9 +96,9 @@ internal abstract class EmbeddingProtocol(TimeProvider time)
             return null;
         }
 
-        if (double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
+        if (SecondsOf(value) is { } seconds)
         {
-            return TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.SecondsPerDay));
+            return seconds;
         }
 
         return DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)

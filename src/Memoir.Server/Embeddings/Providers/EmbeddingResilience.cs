@@ -74,6 +74,7 @@ internal sealed partial class EmbeddingResilience
         }
         catch (BrokenCircuitException cause)
         {
+            _pace.GiveBack();
             throw new EmbeddingException(
                 EmbeddingError.Unavailable, "The embedding provider is left alone for a while after repeated failures.", cause)
             {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Memoir.Server.Embeddings.Providers;
@@ -68,10 +67,9 @@ internal sealed class GeminiProtocol(string? baseUrl, string key, TimeProvider t
     {
         foreach (var detail in Details(said))
         {
-            if (Text(detail, "retryDelay") is [.. var number, 's']
-                && double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
+            if (Text(detail, "retryDelay") is [.. var number, 's'] && SecondsOf(number) is { } wait)
             {
-                return TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.SecondsPerDay));
+                return wait;
             }
         }
 

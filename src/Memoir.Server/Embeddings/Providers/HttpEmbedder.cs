@@ -118,6 +118,10 @@ internal sealed class HttpEmbedder(
         {
             throw Broken(cause, ct);
         }
+        catch (OperationCanceledException cause) when (!ct.IsCancellationRequested)
+        {
+            throw Broken(cause, ct); // Not we but the connection gave up waiting.
+        }
         catch (InvalidDataException cause)
         {
             throw Broken(cause, ct); // A compressed body that is damaged.

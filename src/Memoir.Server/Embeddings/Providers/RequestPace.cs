@@ -6,7 +6,7 @@ internal sealed class RequestPace(int? perMinute, TimeProvider time)
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
-    private readonly Queue<DateTimeOffset> _sent = new();
+    private readonly List<DateTimeOffset> _sent = [];
 
     // Background work must not use up what a search would need: embedding a whole store anew takes hours at such a pace.
     private readonly int _keptForQueries = (perMinute ?? 0) / 10;
@@ -23,21 +23,30 @@ internal sealed class RequestPace(int? perMinute, TimeProvider time)
         var limit = purpose == EmbeddingPurpose.Query ? most : most - _keptForQueries;
         lock (_gate)
         {
+            // Out of the window, or from a clock that was set back.
             var now = time.GetUtcNow();
-            while (_sent.TryPeek(out var oldest) && (now - oldest >= Window || oldest > now))
-            {
-                _sent.Dequeue(); // Out of the window, or from a clock that was set back.
-            }
-
+            _sent.RemoveAll(sent => now - sent >= Window || sent > now);
             if (_sent.Count >= limit)
             {
                 throw new EmbeddingException(EmbeddingError.Paced, "The limit of requests to embedding providers is used up for now.")
                 {
-                    RetryAfter = _sent.ElementAt(_sent.Count - limit) + Window - now,
+                    RetryAfter = _sent[^limit] + Window - now,
                 };
             }
 
-            _sent.Enqueue(now);
+            _sent.Add(now);
+        }
+    }
+
+    /// <summary>Gives a place back whose request was not sent after all.</summary>
+    public void GiveBack()
+    {
+        lock (_gate)
+        {
+            if (_sent.Count > 0)
+            {
+                _sent.RemoveAt(_sent.Count - 1);
+            }
         }
     }
 }

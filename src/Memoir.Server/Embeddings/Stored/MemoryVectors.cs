@@ -40,14 +40,9 @@ internal sealed class MemoryVectors(
     public async Task<string> StatusOfAsync(Session session, long sequence, string content, string stored)
     {
         var vectors = generations.Of(session.Tenant);
-        if (vectors.Rows.Count == 0)
-        {
-            return stored;
-        }
-
         if (vectors.AreComputed)
         {
-            return StatusOf(vectors, content);
+            return vectors.Rows.Count == 0 ? stored : StatusOf(vectors, content);
         }
 
         if (!vectors.IsUnvisited(sequence))

@@ -67,12 +67,17 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
         var last = await GenerationStore.LastSequenceAsync(session);
         var rows = await GenerationStore.ListAsync(session);
         var current = rows.FirstOrDefault(row => row.Role == GenerationRow.Current);
-        if (current is null && From(rows).Generation is { } unrecorded && unrecorded.Key != generation.Key)
+        if (current is null)
         {
-            // In use without a record, as the builtin one is until it is left.
-            await GenerationStore.PutAsync(session, RowOf(unrecorded, GenerationRow.Previous, isChosen: false, now, last));
+            // What was in use has no record: the builtin vectors, or a model from before there were records.
+            var unrecorded = From(rows).Generation;
+            var before = unrecorded.Key == generation.Key ? embedders.Builtin.Generation : unrecorded;
+            if (last > 0 && before.Key != generation.Key && rows.Count == 0)
+            {
+                await GenerationStore.PutAsync(session, RowOf(before, GenerationRow.Previous, isChosen: false, now, last));
+            }
         }
-        else if (current is not null && current.Generation != generation.Key)
+        else if (current.Generation != generation.Key)
         {
             var previous = rows.FirstOrDefault(row => row.Role == GenerationRow.Previous);
             if (previous is not null && previous.Generation != generation.Key)

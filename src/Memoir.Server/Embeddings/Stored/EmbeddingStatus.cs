@@ -1,6 +1,4 @@
-using Memoir.Server.Embeddings;
-
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Embeddings.Stored;
 
 /// <summary>Whether a memory's vector is there, as the wire spells it.</summary>
 internal static class EmbeddingStatus
