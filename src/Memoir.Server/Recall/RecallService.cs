@@ -44,7 +44,8 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         if (vector is null || table is null)
         {
             // Even a semantic search then answers by words: a degraded answer is better than none.
-            return (RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical }), reason ?? NewModel);
+            var lexical = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
+            return (lexical, vector is null ? reason : NewModel);
         }
 
         var evidence = QuestionVectors.Evidence(
