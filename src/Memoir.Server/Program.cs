@@ -28,6 +28,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();
+    app.MapEmbeddings();
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();

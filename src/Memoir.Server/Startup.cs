@@ -5,6 +5,7 @@ using Memoir.Kit.Files;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Embeddings.Stored;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Data.Sqlite;
 using Memoir.Kit.Hosting;
@@ -89,6 +90,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         PrepareFolder(options);
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
+        await services.GetRequiredService<TenantGenerations>().LoadAsync(CancellationToken.None);
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Memoir");
         LogStarted(logger, Product.Version, options.ResolveDataDirectory(), database.Location, SqliteLibrary.Version, applied);
         if (SqliteLibrary.Warning() is { } warning)

@@ -36,5 +36,6 @@ public interface IJobHandler
     /// <summary>Has a little less than one lease; who ignores the token is left behind and its effect is dropped.</summary>
     /// <exception cref="JobFailedException">It did not work; the message is shown to the tenant.</exception>
     /// <exception cref="PermanentJobException">Trying again cannot help.</exception>
+    /// <exception cref="PostponedJobException">It is too early; nothing was tried.</exception>
     Task<JobEffect?> RunAsync(Job job, CancellationToken ct);
 }

@@ -20,6 +20,12 @@ public sealed class PermanentJobException(string message, Exception? cause) : Jo
     }
 }
 
+/// <summary>The job must wait through no fault of its own; the attempt does not count. The reason is shown to its tenant.</summary>
+public sealed class PostponedJobException(TimeSpan wait, string reason) : Exception(reason)
+{
+    public TimeSpan Wait { get; } = wait;
+}
+
 /// <summary>Another worker holds the job now; whatever this one computed is dropped.</summary>
 public sealed class LeaseLostException() : Exception("The job's lease ran out and another worker took it.");
 

@@ -120,6 +120,16 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         return database.WriteAsync(job.Tenant, session => JobStore.GiveBackAsync(session, job, now), ct);
     }
 
+    /// <summary>Puts a job back that could do nothing now and is not to blame: the attempt does not count. It waits no longer than after a failure.</summary>
+    public Task PostponeAsync(Job job, TimeSpan wait, string reason, CancellationToken ct)
+    {
+        var dueAt = time.Now() + (wait < LongestBackOff ? wait : LongestBackOff);
+        return database.WriteAsync(job.Tenant, session => JobStore.PostponeAsync(session, job, dueAt, reason), ct);
+    }
+
+    /// <summary>Whether a job with this payload waits or runs in the session's tenant.</summary>
+    public static Task<bool> IsOpenAsync(Session session, string kind, string payload) => JobStore.IsOpenAsync(session, kind, payload);
+
     /// <summary>Jobs that wait or run, of all tenants; the metrics are told, of the dead ones too.</summary>
     public async Task<long> CountOpenAsync(CancellationToken ct)
     {

@@ -125,6 +125,24 @@ internal static class JobStore
         return session.ExecuteAsync(sql, new { job.Id, job.Fence, now });
     }
 
+    /// <summary>Puts a job back for later as if it had not been begun.</summary>
+    public static Task PostponeAsync(Session session, Job job, DateTimeOffset dueAt, string reason)
+    {
+        const string sql = $"""
+            UPDATE jobs SET status = 'queued', attempts = attempts - 1, due_at = @dueAt, last_error = @reason
+            WHERE tenant_id = @Tenant AND id = @Id {Held}
+            """;
+
+        return session.ExecuteAsync(sql, new { job.Id, job.Fence, dueAt, reason });
+    }
+
+    public static async Task<bool> IsOpenAsync(Session session, string kind, string payload)
+    {
+        const string sql = $"SELECT 1 FROM jobs WHERE tenant_id = @Tenant AND kind = @kind AND payload = @payload AND {Open} LIMIT 1";
+
+        return await session.ScalarAsync(sql, new { kind, payload }) is not null;
+    }
+
     public static async Task<long> CountOpenAsync(Session system) =>
         await system.ScalarAsync($"SELECT COUNT(*) FROM jobs WHERE {Open}", new { }) ?? 0;
 

@@ -107,6 +107,11 @@ public sealed partial class JobWorker(
         {
             meters.JobProcessed(job.Kind, "lost");
         }
+        catch (PostponedJobException postponed)
+        {
+            meters.JobProcessed(job.Kind, "postponed");
+            await queue.PostponeAsync(job, postponed.Wait, postponed.Message, ct);
+        }
         catch (Exception exception)
         {
             LogJobFailed(job.Kind, job.Id, job.Attempts, exception);

@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
+using Memoir.Server.Embeddings.Providers;
 
 namespace Memoir.Server.Admin;
 
@@ -19,17 +20,41 @@ internal sealed class DatabaseProbe(Database database) : IReadinessProbe
     }
 }
 
-/// <summary>Does the embedding provider answer? Without it searches go by words alone, so it never makes the server unready.</summary>
-internal sealed class EmbeddingsProbe(EmbeddingHealth health) : IReadinessProbe
+/// <summary>Do the embedding providers answer? Without them searches go by words alone, so they never make the server unready.</summary>
+internal sealed class EmbeddingsProbe(Embedders embedders) : IReadinessProbe
 {
     public string Name => "embeddings";
 
+    /// <summary>Tells what requests have shown; it sends none, so a provider that nobody asked yet counts as good.</summary>
     public ValueTask<ReadinessResult> CheckAsync(CancellationToken ct)
     {
-        var standing = health.Standing;
-        return ValueTask.FromResult(standing.IsHealthy
-            ? ReadinessResult.Ok
-            : ReadinessResult.Degraded($"the provider fails ({standing.LastError})"));
+        var asked = embedders.Standings();
+        if (asked.Count == 0)
+        {
+            return ValueTask.FromResult(new ReadinessResult(ReadinessState.Ok, $"{embedders.Default.Generation.Provider}: made in this process"));
+        }
+
+        var state = asked.All(provider => provider.Standing.IsHealthy) ? ReadinessState.Ok : ReadinessState.Degraded;
+        return ValueTask.FromResult(new ReadinessResult(state, string.Join("; ", asked.Select(Describe))));
+    }
+
+    private static string Describe(ProviderStanding provider)
+    {
+        var standing = provider.Standing;
+        var circuit = standing.Circuit switch
+        {
+            EmbeddingCircuit.Open => "open, nothing is sent",
+            EmbeddingCircuit.HalfOpen => "half-open, one request probes",
+            _ => "closed",
+        };
+        var doing = standing switch
+        {
+            { IsHealthy: true, LastSuccess: null } => "not asked yet",
+            { IsHealthy: true } => "answers",
+            { LastError: { } error } => $"fails ({error})",
+            _ => "fails",
+        };
+        return $"{provider.Provider}: {doing}, circuit {circuit}";
     }
 }
 

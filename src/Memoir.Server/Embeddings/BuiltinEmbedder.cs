@@ -19,7 +19,7 @@ internal sealed class BuiltinEmbedder : IEmbedder
     private const int TermsOfShortText = 2 * ShortText;
 
     // Any change below changes every vector: raise the number, which makes a new generation.
-    private const string Model = "ngram-1";
+    public const string Model = "ngram-1";
 
     private const ulong Factor = 0x9E3779B97F4A7C15;
     private const ulong WordSeed = 0xCBF29CE484222325;
@@ -42,9 +42,11 @@ internal sealed class BuiltinEmbedder : IEmbedder
         + "which who whom whose when where why how all any both each some such only own same s t d ll m re ve don isn up down "
         + "der die das und oder ist ein eine zu den von mit el la los las un una de del que en y es le les des et est un une du");
 
-    public EmbeddingGeneration Generation { get; } = new("builtin", Model, Dimensions);
+    public EmbeddingGeneration Generation { get; } = new(ProviderNames.Builtin, Model, Dimensions);
 
     public bool IsLocal => true;
+
+    public int BatchSize => int.MaxValue;
 
     public Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken ct)
     {

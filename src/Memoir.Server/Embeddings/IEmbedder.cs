@@ -11,6 +11,9 @@ internal interface IEmbedder
     /// <summary>Whether a vector is computed in this process, so that it can be there before the answer.</summary>
     bool IsLocal { get; }
 
+    /// <summary>How many texts go out in one request now; it may fall when the provider takes fewer.</summary>
+    int BatchSize { get; }
+
     /// <summary>
     /// One unit vector per text, in order; an all-zero one where a text has nothing to embed
     /// (see <see cref="EmbeddingVector.IsEmpty"/>). All texts succeed together or <see cref="EmbeddingException"/> is thrown.

@@ -3,13 +3,16 @@ namespace Memoir.Server.Embeddings;
 /// <summary>Tiny, predictable vectors for tests: texts with the same words are alike, and nothing else is meant.</summary>
 internal sealed class MockEmbedder : IEmbedder
 {
-    private const int Dimensions = 8;
+    public const string Model = "words-1";
+    public const int Dimensions = 8;
 
     private static readonly char[] Separators = [' ', '\t', '\r', '\n', '.', ',', '!', '?', ';', ':'];
 
-    public EmbeddingGeneration Generation { get; } = new("mock", "words-1", Dimensions);
+    public EmbeddingGeneration Generation { get; } = new(ProviderNames.Mock, Model, Dimensions);
 
     public bool IsLocal => true;
+
+    public int BatchSize => int.MaxValue;
 
     public Task<IReadOnlyList<float[]>> EmbedAsync(IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken ct)
     {

@@ -2,10 +2,9 @@ using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Server.Embeddings;
-using Memoir.Server.Embeddings.Vectors;
+using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Recall.Indexes;
 using Microsoft.Extensions.Options;
-using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Memories;
 
@@ -18,29 +17,24 @@ internal sealed class EmbedMemoriesJob(
     public async Task<JobEffect?> RunAsync(Job job, CancellationToken ct)
     {
         var ids = Read(job.Payload);
+        var inUse = vectors.Of(job.Tenant);
         var memories = await database.ReadAsync(job.Tenant, session => MemoryStore.ListByIdAsync(session, ids), ct);
-        if (memories.Count == 0)
+        if (memories.Count == 0 || inUse.AreComputed)
         {
-            return null; // All were deleted before we came to them.
+            return null; // Deleted before we came to them, or in no need of a stored vector any more.
         }
 
-        try
+        var batch = await vectors.AskAsync(inUse.Generation, [.. memories.Select(m => m.Content)], ct);
+        if (batch.Stopped is { } failure && batch.Done.Count == 0)
         {
-            var found = await vectors.AskAsync([.. memories.Select(m => m.Content)], ct);
-            return session => KeepAsync(session, memories, found);
+            throw await GiveUpAsync(job, memories, failure, ct);
         }
-        catch (EmbeddingException exception) when (exception.IsPermanent || job.Attempts >= options.Value.JobMaxAttempts)
+
+        return async session =>
         {
-            // The memories say that they have no vector; the job itself still fails below, visibly.
-            await database.WriteAsync(job.Tenant, session => MarkFailedAsync(session, memories), ct);
-            throw exception.IsPermanent
-                ? new PermanentJobException(exception.Message, exception)
-                : new JobFailedException(exception.Message, exception);
-        }
-        catch (EmbeddingException exception)
-        {
-            throw new JobFailedException(exception.Message, exception);
-        }
+            await EmbeddedMemories.KeepAsync(session, memories, batch.Done, inUse.Generation, vectors, indexes);
+            await vectors.RequestAsync(session, [.. memories.Skip(batch.Done.Count).Select(m => m.Id)]);
+        };
     }
 
     private static Guid[] Read(string payload)
@@ -55,35 +49,20 @@ internal sealed class EmbedMemoriesJob(
         }
     }
 
-    private async Task KeepAsync(Session session, IReadOnlyList<Memory> memories, IReadOnlyList<float[]> found)
+    /// <summary>What the job fails with; when it will not be run again, its memories say first that they have no vector.</summary>
+    private async Task<Exception> GiveUpAsync(Job job, IReadOnlyList<Memory> memories, EmbeddingException failure, CancellationToken ct)
     {
-        for (var i = 0; i < memories.Count; i++)
+        if (failure.Wait is { } wait)
         {
-            var memory = memories[i];
-            var current = await MemoryStore.FindAsync(session, memory.Id);
-            if (current is null || current.Content != memory.Content)
-            {
-                continue; // Forgotten or replaced meanwhile; a replacement has a job of its own.
-            }
-
-            if (EmbeddingVector.IsEmpty(found[i]))
-            {
-                await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Skipped);
-                continue;
-            }
-
-            var vector = VectorCodec.Encode(found[i]);
-            await vectors.KeepAsync(session, memory.Sequence, vector);
-            await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Completed);
-            indexes.SetVector(session, memory.Sequence, vector);
+            return new PostponedJobException(wait, failure.Message);
         }
-    }
 
-    private static async Task MarkFailedAsync(Session session, IReadOnlyList<Memory> memories)
-    {
-        foreach (var memory in memories)
+        if (!failure.IsPermanent && job.Attempts < options.Value.JobMaxAttempts)
         {
-            await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Failed);
+            return failure.AsJobFailure();
         }
+
+        await database.WriteAsync(job.Tenant, session => EmbeddedMemories.FailAsync(session, memories), ct);
+        return failure.AsJobFailure();
     }
 }

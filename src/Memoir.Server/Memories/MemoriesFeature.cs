@@ -12,5 +12,6 @@ internal static class MemoriesFeature
         builder.Services.AddSingleton<MemoryReader>();
         builder.Services.AddSingleton<MemoryService>();
         builder.Services.AddSingleton<IJobHandler, EmbedMemoriesJob>();
+        builder.Services.AddSingleton<IJobHandler, ReembedMemoriesJob>();
     }
 }

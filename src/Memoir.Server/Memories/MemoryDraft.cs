@@ -1,5 +1,4 @@
 using Memoir.Server.Recall;
-using Memoir.Server.Embeddings.Stored;
 
 namespace Memoir.Server.Memories;
 
@@ -21,14 +20,13 @@ internal sealed class MemoryDraft
 
     public Memory Memory { get; }
 
-    public static IReadOnlyList<MemoryDraft> Prepare(
-        IReadOnlyList<NewMemory> items, Writer writer, MemoryVectors vectors, DateTimeOffset now)
+    public static IReadOnlyList<MemoryDraft> Prepare(IReadOnlyList<NewMemory> items, Writer writer, DateTimeOffset now)
     {
         var drafts = new MemoryDraft[items.Count];
         for (var i = 0; i < drafts.Length; i++)
         {
             var item = items[i];
-            drafts[i] = new MemoryDraft(ToMemory(item, writer, vectors.StatusOf(item.Content), now), item.OccurredAt is not null);
+            drafts[i] = new MemoryDraft(ToMemory(item, writer, now), item.OccurredAt is not null);
         }
 
         return drafts;
@@ -70,7 +68,7 @@ internal sealed class MemoryDraft
         return _analysed;
     }
 
-    private static Memory ToMemory(NewMemory item, Writer writer, string embeddingStatus, DateTimeOffset now) => new()
+    private static Memory ToMemory(NewMemory item, Writer writer, DateTimeOffset now) => new()
     {
         Id = Guid.CreateVersion7(now),
         Sequence = 0, // Assigned in the write.
@@ -92,6 +90,6 @@ internal sealed class MemoryDraft
         OccurredAt = item.OccurredAt ?? now,
         StoredAt = now,
         UpdatedAt = now,
-        EmbeddingStatus = embeddingStatus,
+        EmbeddingStatus = "", // Decided in the write.
     };
 }

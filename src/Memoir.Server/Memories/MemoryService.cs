@@ -21,7 +21,8 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, Companion<IReadOnlyList<Memory>>? companion, CancellationToken ct)
     {
         var now = time.Now();
-        var drafts = MemoryDraft.Prepare(items, writer, vectors, now);
+        var drafts = MemoryDraft.Prepare(items, writer, now);
+        var prompt = await vectors.AskPromptlyAsync(tenant, [.. items.Select(item => item.Content)], ct);
         var stored = await database.WriteAsync(tenant, async session =>
         {
             if (companion is not null)
@@ -29,7 +30,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 await companion.Before(session);
             }
 
-            var (memories, written) = await StoreAsync(session, drafts, now, writer);
+            var (memories, written) = await StoreAsync(session, drafts, prompt, now, writer);
             if (written.Count > 0)
             {
                 await AuditLog.AppendAsync(session, Record(writer, "memory.store", written), now);
@@ -48,7 +49,8 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
     /// <returns>The memory, or null when this tenant has none with that id.</returns>
     public Task<Memory?> FindAsync(Tenant tenant, Guid id, CancellationToken ct) =>
-        database.ReadAsync(tenant, session => MemoryStore.FindAsync(session, id), ct);
+        database.ReadAsync(
+            tenant, async session => await MemoryStore.FindAsync(session, id) is { } memory ? await SettledAsync(session, memory) : null, ct);
 
     /// <summary>Changes a memory and keeps what it was.</summary>
     /// <returns>The changed memory, or null when this tenant has none with that id.</returns>
@@ -63,7 +65,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
             if (change(old) == old)
             {
-                return old; // Nothing to keep a version of.
+                return await SettledAsync(session, old); // Nothing to keep a version of.
             }
 
             var now = time.Now();
@@ -73,7 +75,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             var vector = await vectors.FindAsync(session, old.Sequence);
             await indexes.ReplaceAsync(session, MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
-            return changed;
+            return await SettledAsync(session, changed);
         }, ct);
 
     /// <summary>Deletes a memory with its versions, its vectors and its place in the index.</summary>
@@ -101,7 +103,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     {
         const int portion = 500;
         var last = await database.ReadAsync(tenant, MemoryStore.LastSequenceAsync, ct) ?? 0;
-        await database.WriteAsync(tenant, indexes.EraseAsync, ct);
+        await database.WriteAsync(tenant, async session =>
+        {
+            await indexes.EraseAsync(session);
+            await vectors.EraseAsync(session);
+        }, ct);
         var forgotten = 0;
         while (true)
         {
@@ -130,20 +136,31 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     /// <summary>A conversation's memories in the order they were said, after a place in it (before it when descending).</summary>
     public Task<IReadOnlyList<Memory>> ListConversationAsync(
         Tenant tenant, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit, CancellationToken ct) =>
-        database.ReadAsync(tenant, session => MemoryStore.ListConversationAsync(session, conversationId, at, sequence, ascending, limit), ct);
+        database.ReadAsync<IReadOnlyList<Memory>>(tenant, async session =>
+        {
+            var found = await MemoryStore.ListConversationAsync(session, conversationId, at, sequence, ascending, limit);
+            var settled = new List<Memory>(found.Count);
+            foreach (var memory in found)
+            {
+                settled.Add(await SettledAsync(session, memory));
+            }
+
+            return settled;
+        }, ct);
 
     public Task<IReadOnlyList<Conversation>> ListConversationsAsync(Tenant tenant, string after, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, session => MemoryStore.ListConversationsAsync(session, after, limit), ct);
 
     /// <summary>One write of many: reserves their places, then stores each that is new or says something new.</summary>
     private async Task<(IReadOnlyList<Memory> All, IReadOnlyList<Memory> Written)> StoreAsync(
-        Session session, IReadOnlyList<MemoryDraft> drafts, DateTimeOffset now, Writer writer)
+        Session session, IReadOnlyList<MemoryDraft> drafts, PromptVectors? prompt, DateTimeOffset now, Writer writer)
     {
         if (drafts.Count == 0)
         {
             return ([], []);
         }
 
+        var generation = await vectors.ForStoringAsync(session);
         var next = await MemoryStore.ReserveSequencesAsync(session, drafts.Count, now);
         var memories = new Memory[drafts.Count];
         var written = new List<Memory>(drafts.Count);
@@ -158,7 +175,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 continue;
             }
 
-            var memory = old is null ? draft.Memory with { Sequence = next + i } : draft.Replacing(old, now);
+            var vector = prompt?.Of(i, generation.Generation);
+            var memory = (old is null ? draft.Memory with { Sequence = next + i } : draft.Replacing(old, now)) with
+            {
+                EmbeddingStatus = vector is null ? MemoryVectors.StatusOf(generation, draft.Memory.Content) : EmbeddingStatus.Of(vector),
+            };
             if (old is null)
             {
                 await MemoryStore.InsertAsync(session, memory);
@@ -169,12 +190,17 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
-                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, memory.Content, stored: []);
+                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
             }
 
             if (memory.EmbeddingStatus == EmbeddingStatus.Pending)
             {
                 waiting.Add(memory.Id);
+            }
+            else if (vector is not null && memory.EmbeddingStatus == EmbeddingStatus.Completed
+                && await vectors.KeepAsync(session, generation.Generation, memory.Sequence, vector) is { } kept)
+            {
+                indexes.SetVector(session, memory.Sequence, kept);
             }
 
             memories[i] = memory;
@@ -183,6 +209,13 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
         await vectors.RequestAsync(session, waiting);
         return (memories, written);
+    }
+
+    /// <summary>The memory with the embedding status that it has in the generation in use.</summary>
+    private async Task<Memory> SettledAsync(Session session, Memory memory)
+    {
+        var status = await vectors.StatusOfAsync(session, memory.Sequence, memory.Content, memory.EmbeddingStatus);
+        return status == memory.EmbeddingStatus ? memory : memory with { EmbeddingStatus = status };
     }
 
     private static AuditRecord Record(Writer writer, string action, IReadOnlyList<Memory> memories) =>

@@ -120,6 +120,33 @@ internal static class MemoryStore
         return session.QueryAsync<Memory>(sql, new { sequence, limit });
     }
 
+    /// <summary>A run of the tenant's order, of the memories that have no vector of a generation.</summary>
+    public static Task<IReadOnlyList<Memory>> ListWithoutVectorAsync(Session session, string generation, long after, long upTo, int limit)
+    {
+        const string sql = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND sequence > @after AND sequence <= @upTo
+                AND NOT EXISTS (SELECT 1 FROM embeddings
+                    WHERE tenant_id = @Tenant AND generation = @generation AND sequence = memories.sequence)
+            ORDER BY sequence LIMIT @limit
+            """;
+
+        return session.QueryAsync<Memory>(sql, new { generation, after, upTo, limit });
+    }
+
+    /// <summary>Brings the status of memories that have their vector already in line with it.</summary>
+    public static Task<int> CompleteEmbeddedAsync(Session session, string generation, long after, long upTo)
+    {
+        const string sql = """
+            UPDATE memories SET embedding_status = 'completed'
+            WHERE tenant_id = @Tenant AND sequence > @after AND sequence <= @upTo AND embedding_status <> 'completed'
+                AND EXISTS (SELECT 1 FROM embeddings
+                    WHERE tenant_id = @Tenant AND generation = @generation AND sequence = memories.sequence)
+            """;
+
+        return session.ExecuteAsync(sql, new { generation, after, upTo });
+    }
+
     public static Task ScanContentAsync(Session session, Action<long, string> read) =>
         session.ScanAsync(
             "SELECT sequence, content FROM memories WHERE tenant_id = @Tenant ORDER BY sequence", new { },

@@ -1,12 +1,14 @@
+using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
+using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall;
 
 /// <summary>The vector of a question, and what it may say: a provider that fails degrades the answer, never refuses it.</summary>
-internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters, ILogger<QuestionVectors> logger)
+internal sealed partial class QuestionVectors(MemoryVectors memories, Meters meters, ILogger<QuestionVectors> logger)
 {
     /// <summary>What a model's similarity counts next to the words, which count 1.</summary>
     private const float ModelWeight = 0.6f;
@@ -17,18 +19,21 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters,
     // Below this a text shares no more letters with the question than any text does.
     private const float LettersFloor = 0.15f;
 
+    /// <summary>What the tenant's vectors are now; one search goes by one answer to this.</summary>
+    public TenantVectors Of(Tenant tenant) => memories.Of(tenant);
+
     /// <summary>
     /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the
     /// words find something, so they are asked only where the words find nothing: a misspelt name, a compound.
     /// </summary>
-    public bool SeeOnlyLetters => embedder.IsLocal;
+    public bool SeeOnlyLetters(TenantVectors vectors) => memories.EmbedderOf(vectors).IsLocal;
 
     /// <returns>The vector, or null with the reason where one is owed to the caller.</returns>
-    public async Task<(QueryVector? Vector, string? Reason)> EmbedAsync(string query, CancellationToken ct)
+    public async Task<(QueryVector? Vector, string? Reason)> EmbedAsync(TenantVectors inUse, string query, CancellationToken ct)
     {
         try
         {
-            var vectors = await embedder.EmbedAsync(meters, [query], EmbeddingPurpose.Query, ct);
+            var vectors = await memories.EmbedderOf(inUse).EmbedAsync(meters, [query], EmbeddingPurpose.Query, ct);
             return (QueryVector.From(vectors[0]), null);
         }
         catch (EmbeddingException exception)
@@ -39,11 +44,10 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters,
     }
 
     /// <summary>What a scan of the vectors says about the question.</summary>
-    public SemanticEvidence Evidence(VectorTable vectors, QueryVector query, ReadOnlySpan<ulong> allowed, int count, RecallMode mode)
+    public static SemanticEvidence Evidence(VectorTable vectors, QueryVector query, ReadOnlySpan<ulong> allowed, int count, bool isFallback)
     {
         var best = new VectorHit[count];
         var found = vectors.Nearest(query, allowed, best);
-        var isFallback = mode is RecallMode.Hybrid && SeeOnlyLetters;
         var hits = new List<(int Ordinal, float Cosine)>(found);
         foreach (var hit in best.AsSpan(0, found))
         {
@@ -59,9 +63,10 @@ internal sealed partial class QuestionVectors(IEmbedder embedder, Meters meters,
     private static string Reason(EmbeddingError error) => error switch
     {
         EmbeddingError.Timeout => "the embedding provider did not answer in time",
+        EmbeddingError.Paced => "requests to the embedding provider are limited, and this one would have had to wait",
         EmbeddingError.RateLimited => "the embedding provider limits our requests",
         EmbeddingError.InvalidAnswer => "the embedding provider gave an answer that is not a vector",
-        EmbeddingError.Rejected => "the embedding provider refused the request",
+        EmbeddingError.Rejected or EmbeddingError.TooLarge => "the embedding provider refused the request",
         _ => "the embedding provider is not available",
     };
 

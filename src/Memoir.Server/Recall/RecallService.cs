@@ -10,6 +10,8 @@ namespace Memoir.Server.Recall;
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
 internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, Meters meters, TimeProvider time)
 {
+    private const string NewModel = "vectors of a new embedding model are still being made; words cover what has none yet";
+
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
@@ -26,7 +28,9 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
     {
         var query = RecallQuery.Parse(question.Query);
         var request = RequestOf(question, scope);
-        if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && vectors.SeeOnlyLetters))
+        var inUse = vectors.Of(tenant);
+        var seeOnlyLetters = vectors.SeeOnlyLetters(inUse);
+        if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && seeOnlyLetters))
         {
             var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
             if (question.Mode is RecallMode.Lexical || byWords.Count > 0)
@@ -35,18 +39,24 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
             }
         }
 
-        var (vector, reason) = await vectors.EmbedAsync(question.Query, ct);
-        if (vector is null)
+        var (vector, reason) = await vectors.EmbedAsync(inUse, question.Query, ct);
+        var table = vector is null ? null : await indexes.GetVectorsAsync(tenant, index, inUse.Generation, ct);
+        if (vector is null || table is null)
         {
             // Even a semantic search then answers by words: a degraded answer is better than none.
-            return (RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical }), reason);
+            var lexical = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
+            return (lexical, vector is null ? reason : NewModel);
         }
 
-        var table = await indexes.GetVectorsAsync(tenant, index, ct);
-        var evidence = vectors.Evidence(
-            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4), question.Mode);
-        var mode = vectors.SeeOnlyLetters ? RecallMode.Semantic : question.Mode;
-        return (RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence }), null);
+        var evidence = QuestionVectors.Evidence(
+            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4),
+            isFallback: seeOnlyLetters && question.Mode is RecallMode.Hybrid);
+
+        // While a new model's vectors are being made, the words speak for the memories that have none yet.
+        var isComplete = inUse.IsComplete || index.Lexical.LiveCount == 0;
+        var mode = !isComplete ? RecallMode.Hybrid : seeOnlyLetters ? RecallMode.Semantic : question.Mode;
+        var hits = RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence });
+        return (hits, isComplete ? null : NewModel);
     }
 
     private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)

@@ -14,7 +14,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Memoir.Tests.Testing;
 
-/// <summary>An OpenAI-compatible embedding endpoint on loopback that answers, fails or lies as the test says.</summary>
+/// <summary>
+/// An embedding endpoint on loopback that answers, fails or lies as the test says. It speaks like OpenAI, like Gemini or
+/// like a text-embeddings-inference server, whichever it is asked in.
+/// </summary>
 internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -26,6 +29,12 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
     /// <summary>The address for MEMORY_EMBEDDING_BASE_URL.</summary>
     public string Url { get; private set; } = "";
 
+    /// <summary>The address for MEMORY_GEMINI_BASE_URL.</summary>
+    public string GeminiUrl => Url + "beta";
+
+    /// <summary>The address of a text-embeddings-inference server.</summary>
+    public string ServerUrl => Url[..^"/v1".Length];
+
     /// <summary>What every request gets that <see cref="Script"/> does not speak for.</summary>
     public EmbeddingBehaviour Behaviour { get; set; }
 
@@ -34,6 +43,15 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
 
     /// <summary>The Retry-After header of refusals, when set.</summary>
     public string? RetryAfter { get; set; }
+
+    /// <summary>What refusals say, when set.</summary>
+    public string? RefusalBody { get; set; }
+
+    /// <summary>Texts that are refused, and with them the request that has one.</summary>
+    public Func<string, bool> IsPoison { get; set; } = _ => false;
+
+    /// <summary>Requests with more texts are refused as too large.</summary>
+    public int MostTexts { get; set; } = int.MaxValue;
 
     /// <summary>The vector of a text; by default texts with the same words are alike.</summary>
     public Func<string, int, float[]> Vector { get; set; } = VectorOfWords;
@@ -91,10 +109,18 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
         var ct = http.RequestAborted;
         var behaviour = _script.TryDequeue(out var scripted) ? scripted : Behaviour;
         var dimensions = call.Dimensions ?? Dimensions;
+        if (behaviour == EmbeddingBehaviour.Good)
+        {
+            behaviour = call.Inputs.Count > MostTexts ? EmbeddingBehaviour.TooLarge
+                : call.Inputs.Any(IsPoison) ? call.IsOfServer ? EmbeddingBehaviour.Unreadable : EmbeddingBehaviour.BadRequest
+                : EmbeddingBehaviour.Good;
+        }
+
         switch (behaviour)
         {
             case EmbeddingBehaviour.BadRequest or EmbeddingBehaviour.Unauthorized or EmbeddingBehaviour.RateLimited
-                or EmbeddingBehaviour.ServerError:
+                or EmbeddingBehaviour.ServerError or EmbeddingBehaviour.TooLarge or EmbeddingBehaviour.Unreadable
+                or EmbeddingBehaviour.InferenceFailed or EmbeddingBehaviour.NoSuchModel:
                 http.Response.StatusCode = (int)behaviour;
                 if (RetryAfter is { } wait)
                 {
@@ -102,7 +128,7 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
                 }
 
                 // Real providers echo the key that they refuse.
-                await http.Response.WriteAsync($$$"""{"error":{"message":"refused {{{call.Authorization}}}"}}""", ct);
+                await http.Response.WriteAsync(RefusalBody ?? $$$"""{"error":{"message":"refused {{{call.Authorization}}}{{{call.GoogleKey}}}"}}""", ct);
                 break;
             case EmbeddingBehaviour.Hang:
                 await Task.Delay(Timeout.Infinite, ct).ContinueWith(_ => { }, TaskScheduler.Default);
@@ -123,7 +149,11 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
                 await DripAsync(http, Json(call, dimensions, behaviour), ct);
                 break;
             case EmbeddingBehaviour.Huge:
-                await FloodAsync(http, ct);
+                await FloodAsync(http, 80, ct);
+                break;
+            case EmbeddingBehaviour.FiveMegabytes:
+                await FloodAsync(http, 5, ct);
+                await http.Response.WriteAsync(Json(call, dimensions, EmbeddingBehaviour.Good), ct);
                 break;
             default:
                 http.Response.ContentType = "application/json";
@@ -135,6 +165,16 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
     private string Json(EmbeddingCall call, int dimensions, EmbeddingBehaviour behaviour)
     {
         var texts = behaviour == EmbeddingBehaviour.TooFew ? call.Inputs.Skip(1) : call.Inputs;
+        if (call.IsOfServer)
+        {
+            return $"[{string.Join(',', texts.Select(Embedding))}]";
+        }
+
+        if (call.IsOfGemini)
+        {
+            return $$$"""{"embeddings":[{{{string.Join(',', texts.Select(text => $$$"""{"values":{{{Embedding(text)}}} }"""))}}}]}""";
+        }
+
         var items = texts.Select((text, index) => $$$"""{"object":"embedding","index":{{{index}}},"embedding":{{{Embedding(text)}}} }""");
         if (behaviour == EmbeddingBehaviour.Shuffled)
         {
@@ -180,11 +220,11 @@ internal sealed class ScriptedEmbeddingServer : IAsyncDisposable
         }
     }
 
-    private static async Task FloodAsync(HttpContext http, CancellationToken ct)
+    private static async Task FloodAsync(HttpContext http, int megabytes, CancellationToken ct)
     {
         var blank = new byte[1024 * 1024];
         Array.Fill(blank, (byte)' ');
-        for (var megabyte = 0; megabyte < 80 && !ct.IsCancellationRequested; megabyte++)
+        for (var megabyte = 0; megabyte < megabytes && !ct.IsCancellationRequested; megabyte++)
         {
             await http.Response.Body.WriteAsync(blank, ct);
         }
@@ -210,14 +250,21 @@ internal enum EmbeddingBehaviour
     Enormous,
     Html,
 
-    /// <summary>A body over 64 MiB.</summary>
+    /// <summary>A body of 80 MiB of nothing.</summary>
     Huge,
+
+    /// <summary>Right vectors behind 5 MiB of nothing.</summary>
+    FiveMegabytes,
     Hang,
     SlowDrip,
     Reset,
     ResetWithinBody,
     BadRequest = 400,
     Unauthorized = 401,
+    NoSuchModel = 404,
+    TooLarge = 413,
+    Unreadable = 422,
+    InferenceFailed = 424,
     RateLimited = 429,
     ServerError = 500,
 }
@@ -226,15 +273,44 @@ internal enum EmbeddingBehaviour
 internal sealed record EmbeddingCall(
     string Path, string? Authorization, string? Model, int? Dimensions, string? EncodingFormat, IReadOnlyList<string> Inputs)
 {
+    public string? GoogleKey { get; private init; }
+
+    /// <summary>What Gemini was told that the texts are for.</summary>
+    public IReadOnlyList<string> TaskTypes { get; private init; } = [];
+
+    public bool IsOfGemini => Path.EndsWith(":batchEmbedContents", StringComparison.Ordinal);
+
+    public bool IsOfServer => Path.EndsWith("/embed", StringComparison.Ordinal);
+
     public static EmbeddingCall Of(HttpRequest request, JsonElement body)
     {
-        var input = body.GetProperty("input");
+        var authorization = request.Headers.Authorization.FirstOrDefault();
+        if (body.TryGetProperty("requests", out var requests))
+        {
+            JsonElement[] items = [.. requests.EnumerateArray()];
+            return new EmbeddingCall(
+                request.Path, authorization, items[0].GetProperty("model").GetString(), items[0].GetProperty("outputDimensionality").GetInt32(), null,
+                [.. items.Select(item => item.GetProperty("content").GetProperty("parts")[0].GetProperty("text").GetString()!)])
+            {
+                GoogleKey = request.Headers["x-goog-api-key"].FirstOrDefault(),
+                TaskTypes = [.. items.Select(item => item.GetProperty("taskType").GetString()!)],
+            };
+        }
+
+        if (body.TryGetProperty("inputs", out var inputs))
+        {
+            return new EmbeddingCall(request.Path, authorization, null, null, null, Texts(inputs));
+        }
+
         return new EmbeddingCall(
             request.Path,
-            request.Headers.Authorization.FirstOrDefault(),
+            authorization,
             body.GetProperty("model").GetString(),
             body.TryGetProperty("dimensions", out var dimensions) ? dimensions.GetInt32() : null,
             body.TryGetProperty("encoding_format", out var format) ? format.GetString() : null,
-            input.ValueKind == JsonValueKind.String ? [input.GetString()!] : [.. input.EnumerateArray().Select(item => item.GetString()!)]);
+            Texts(body.GetProperty("input")));
     }
+
+    private static string[] Texts(JsonElement input) =>
+        input.ValueKind == JsonValueKind.String ? [input.GetString()!] : [.. input.EnumerateArray().Select(item => item.GetString()!)];
 }

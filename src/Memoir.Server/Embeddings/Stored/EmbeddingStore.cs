@@ -47,6 +47,24 @@ internal static class EmbeddingStore
         return session.ExecuteAsync(sql, new { upTo, limit });
     }
 
+    /// <returns>How many went.</returns>
+    public static Task<int> DeleteGenerationPortionAsync(Session session, string generation, int limit)
+    {
+        const string sql = """
+            DELETE FROM embeddings WHERE tenant_id = @Tenant AND generation = @generation AND sequence IN (
+                SELECT sequence FROM embeddings WHERE tenant_id = @Tenant AND generation = @generation ORDER BY sequence LIMIT @limit)
+            """;
+
+        return session.ExecuteAsync(sql, new { generation, limit });
+    }
+
+    public static async Task<bool> ExistsAsync(Session session, string generation, long sequence)
+    {
+        const string sql = "SELECT 1 FROM embeddings WHERE tenant_id = @Tenant AND sequence = @sequence AND generation = @generation";
+
+        return await session.ScalarAsync(sql, new { generation, sequence }) is not null;
+    }
+
     public static Task ScanAsync(Session session, string generation, Action<long, ReadOnlySpan<byte>> read)
     {
         const string sql = """

@@ -4,6 +4,7 @@ using Memoir.Kit.Jobs;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
+using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Embeddings.Stored;
 
@@ -12,57 +13,134 @@ namespace Memoir.Server.Embeddings.Stored;
 /// builtin ones are a function of the text alone, computed in two microseconds: they are never stored, only made where
 /// a search needs them.
 /// </summary>
-internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs, Meters meters)
+internal sealed class MemoryVectors(
+    Embedders embedders, TenantGenerations generations, JobQueue jobs, Meters meters, IOptions<EmbeddingOptions> options)
 {
     public const string JobKind = "embed-memories";
 
     // Small enough for one call of any provider, and for one retry to cost little.
     private const int JobSize = 64;
 
-    private readonly BuiltinEmbedder? _builtin = embedder as BuiltinEmbedder;
+    private readonly EmbeddingOptions _options = options.Value;
 
-    public EmbeddingGeneration Generation => embedder.Generation;
+    public TenantVectors Of(Tenant tenant) => generations.Of(tenant);
 
-    /// <summary>Vectors are made from the text where they are needed.</summary>
-    public bool AreComputed => _builtin is not null;
+    public IEmbedder EmbedderOf(TenantVectors vectors) => embedders.For(vectors.Generation);
+
+    /// <summary>The generation that a store in this transaction is for.</summary>
+    public Task<TenantVectors> ForStoringAsync(Session session) => generations.ForStoringAsync(session);
 
     /// <summary>Whether a text's vector can be had at once, comes later, or cannot be.</summary>
-    public string StatusOf(string content) =>
-        !AreComputed ? EmbeddingStatus.Pending
+    public static string StatusOf(TenantVectors vectors, string content) =>
+        !vectors.AreComputed ? EmbeddingStatus.Pending
         : HasFeatures(content) ? EmbeddingStatus.Completed
         : EmbeddingStatus.Skipped;
 
-    /// <summary>The encoded vector of a text; empty when there is nothing in it, or when only a provider could tell.</summary>
-    public byte[] Compute(string content)
+    /// <summary>The status of a stored memory: the stored one speaks of the generation in which the memory was last visited.</summary>
+    public async Task<string> StatusOfAsync(Session session, long sequence, string content, string stored)
     {
-        if (_builtin is null)
+        var vectors = generations.Of(session.Tenant);
+        if (vectors.AreComputed)
+        {
+            return vectors.Rows.Count == 0 ? stored : StatusOf(vectors, content);
+        }
+
+        if (!vectors.IsUnvisited(sequence))
+        {
+            return stored;
+        }
+
+        return await EmbeddingStore.ExistsAsync(session, vectors.Generation.Key, sequence) ? EmbeddingStatus.Completed : EmbeddingStatus.Pending;
+    }
+
+    /// <summary>The encoded vector of a text; empty when there is nothing in it, or when only a provider could tell.</summary>
+    public byte[] Compute(EmbeddingGeneration generation, string content)
+    {
+        if (generation.Provider != ProviderNames.Builtin)
         {
             return [];
         }
 
         Span<float> vector = stackalloc float[BuiltinEmbedder.Dimensions];
-        return _builtin.Embed(content, vector) ? VectorCodec.Encode(vector) : [];
+        return embedders.Builtin.Embed(content, vector) ? VectorCodec.Encode(vector) : [];
     }
 
     /// <summary>Asks the provider for the vectors of texts, in their order.</summary>
-    public Task<IReadOnlyList<float[]>> AskAsync(IReadOnlyList<string> texts, CancellationToken ct) =>
-        embedder.EmbedAsync(meters, texts, EmbeddingPurpose.Document, ct);
+    public Task<DocumentBatch> AskAsync(EmbeddingGeneration generation, IReadOnlyList<string> texts, CancellationToken ct) =>
+        DocumentBatch.EmbedAsync(embedders.For(generation), meters, texts, ct);
 
-    public Task KeepAsync(Session session, long sequence, byte[] vector) =>
-        EmbeddingStore.PutAsync(session, Generation.Key, sequence, vector);
+    /// <summary>Asks before the answer where the settings want it, within a bound; what is not done then is left to a job.</summary>
+    public async Task<PromptVectors?> AskPromptlyAsync(Tenant tenant, IReadOnlyList<string> texts, CancellationToken ct)
+    {
+        var vectors = generations.Of(tenant);
+        if (_options.IsAsync || vectors.AreComputed || texts.Count == 0)
+        {
+            return null;
+        }
 
-    /// <summary>The stored vector of a memory; empty when there is none.</summary>
-    public Task<byte[]> FindAsync(Session session, long sequence) => EmbeddingStore.FindAsync(session, Generation.Key, sequence);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        bound.CancelAfter(_options.DocumentTimeout);
+        var batches = new List<float[]?>();
+        try
+        {
+            // Portion by portion, so that the end of the time costs only what was not answered yet.
+            foreach (var portion in texts.Chunk(JobSize))
+            {
+                var batch = await AskAsync(vectors.Generation, portion, bound.Token);
+                batches.AddRange(batch.Done);
+                if (batch.Stopped is not null)
+                {
+                    break;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            // Time is up.
+        }
+
+        return new PromptVectors(vectors.Generation, batches);
+    }
+
+    /// <summary>Keeps a vector when its generation is still the one in use.</summary>
+    /// <returns>The encoded vector; null when the generation is not in use any more.</returns>
+    public async Task<GenerationVector?> KeepAsync(Session session, EmbeddingGeneration generation, long sequence, float[] vector)
+    {
+        var current = await generations.InAsync(session);
+        if (current.Generation.Key != generation.Key)
+        {
+            return null;
+        }
+
+        var encoded = VectorCodec.Encode(vector);
+        await EmbeddingStore.PutAsync(session, generation.Key, sequence, encoded);
+        return new GenerationVector(generation.Key, encoded);
+    }
+
+    /// <summary>The stored vector of a memory in the generation in use; empty when there is none.</summary>
+    public async Task<GenerationVector> FindAsync(Session session, long sequence)
+    {
+        var current = await generations.InAsync(session);
+        return new GenerationVector(
+            current.Generation.Key, current.AreComputed ? [] : await EmbeddingStore.FindAsync(session, current.Generation.Key, sequence));
+    }
+
+    /// <summary>Notes that the pass over the memories has come so far.</summary>
+    public Task<bool> AdvanceAsync(Session session, GenerationRow current, long to) => generations.AdvanceAsync(session, current, to);
 
     public static Task ForgetAsync(Session session, long sequence) => EmbeddingStore.DeleteAsync(session, sequence);
 
     public static Task<int> ForgetPortionAsync(Session session, long upTo, int limit) =>
         EmbeddingStore.DeletePortionAsync(session, upTo, limit);
 
-    /// <summary>Every vector of the tenant, stored or computed.</summary>
-    public Task ScanAsync(Session session, Action<long, ReadOnlySpan<byte>> read) => AreComputed
-        ? MemoryReader.ScanContentAsync(session, (sequence, content) => read(sequence, Compute(content)))
-        : EmbeddingStore.ScanAsync(session, Generation.Key, read);
+    /// <summary>Forgets which generations the tenant has, with its choice.</summary>
+    public Task EraseAsync(Session session) => generations.EraseAsync(session);
+
+    /// <summary>Every vector of the tenant in a generation, stored or computed.</summary>
+    public Task ScanAsync(Session session, EmbeddingGeneration generation, Action<long, ReadOnlySpan<byte>> read) =>
+        generation.Provider == ProviderNames.Builtin
+            ? MemoryReader.ScanContentAsync(session, (sequence, content) => read(sequence, Compute(generation, content)))
+            : EmbeddingStore.ScanAsync(session, generation.Key, read);
 
     /// <summary>Queues the embedding of memories in the transaction that stores them.</summary>
     public async Task RequestAsync(Session session, IReadOnlyList<Guid> memories)
@@ -85,4 +163,18 @@ internal sealed class MemoryVectors(IEmbedder embedder, JobQueue jobs, Meters me
 
         return false;
     }
+}
+
+/// <summary>An encoded vector and the key of its generation.</summary>
+internal readonly record struct GenerationVector(string Generation, byte[] Bytes)
+{
+    public static GenerationVector None { get; } = new("", []);
+}
+
+/// <summary>Vectors that were made before a store: of the first texts, null where one is refused.</summary>
+internal sealed record PromptVectors(EmbeddingGeneration Generation, IReadOnlyList<float[]?> Vectors)
+{
+    /// <summary>The vector of a text, where it was made and is of the generation that is in use by now.</summary>
+    public float[]? Of(int index, EmbeddingGeneration inUse) =>
+        index < Vectors.Count && inUse.Key == Generation.Key ? Vectors[index] : null;
 }

@@ -23,15 +23,14 @@ internal sealed partial class IndexLoader(
     }
 
     /// <summary>Fills in the vectors. Changes that commit meanwhile come first and are not overwritten.</summary>
-    public async Task LoadVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
+    public async Task LoadVectorsAsync(Tenant tenant, LoadedIndex index, VectorSpace space, CancellationToken ct)
     {
-        index.BeginVectors(vectors.Generation.Dimensions);
         await database.ReadAsync(tenant, async session =>
         {
-            await vectors.ScanAsync(session, index.FillVector);
+            await vectors.ScanAsync(session, space.Generation, (sequence, vector) => index.FillVector(space, sequence, vector));
             return true;
         }, ct);
-        index.EndVectors();
+        index.EndFilling(space);
     }
 
     private async Task<LoadedIndex> LoadAsync(Session session, bool useSegments)

@@ -1,4 +1,4 @@
-using Memoir.Server.Embeddings.Vectors;
+using Memoir.Server.Embeddings;
 using Memoir.Server.Recall.Index;
 using Memoir.Server.Recall.Ranking;
 using Memoir.Server.Recall.Search;
@@ -11,15 +11,11 @@ internal sealed class LoadedIndex
     private readonly Lock _writing = new();
     private readonly Dictionary<long, Unmerged> _tail = [];
     private Dictionary<long, long> _changes = [];
-    private HashSet<long>? _newerThanScan;
-    private Task? _vectorLoad;
 
     public TenantIndex Lexical { get; } = new();
 
-    /// <summary>Null until a search needs them.</summary>
-    public VectorTable? Vectors { get; private set; }
-
-    public bool HasVectors => Vectors is not null;
+    /// <summary>The vectors of one generation; null until a search needs them.</summary>
+    public VectorSpace? Vectors { get; private set; }
 
     /// <summary>What is stored; null until the first merge.</summary>
     public IndexState? State { get; set; }
@@ -37,7 +33,7 @@ internal sealed class LoadedIndex
         }
     }
 
-    public long EstimatedBytes => Lexical.EstimatedBytes + (Vectors?.EstimatedBytes ?? 0);
+    public long EstimatedBytes => Lexical.EstimatedBytes + (Vectors?.Table.EstimatedBytes ?? 0);
 
     public void Put(AnalysedMemory memory, long version, ReadOnlySpan<byte> vector, bool isChange)
     {
@@ -71,49 +67,45 @@ internal sealed class LoadedIndex
         }
     }
 
-    public void SetVector(long sequence, ReadOnlySpan<byte> vector)
+    /// <summary>Takes over a vector that was made; one of a generation that is not in memory is read when it is.</summary>
+    public void SetVector(string generation, long sequence, ReadOnlySpan<byte> vector)
     {
         lock (_writing)
         {
-            ReplaceVector(sequence, old: -1, vector);
-        }
-    }
-
-    /// <summary>One load serves all who wait for it.</summary>
-    public Task LoadVectorsOnce(Func<Task> load)
-    {
-        lock (_writing)
-        {
-            return _vectorLoad is null or { IsFaulted: true } ? _vectorLoad = load() : _vectorLoad;
-        }
-    }
-
-    public void BeginVectors(int dimensions)
-    {
-        lock (_writing)
-        {
-            Vectors = new VectorTable(dimensions);
-            _newerThanScan = [];
-        }
-    }
-
-    public void FillVector(long sequence, ReadOnlySpan<byte> vector)
-    {
-        lock (_writing)
-        {
-            var ordinal = Lexical.OrdinalOf(sequence);
-            if (ordinal >= 0 && !vector.IsEmpty && !_newerThanScan!.Contains(sequence))
+            if (Vectors?.Generation.Key == generation)
             {
-                Vectors!.Set(ordinal, vector);
+                ReplaceVector(sequence, old: -1, vector);
             }
         }
     }
 
-    public void EndVectors()
+    /// <summary>Where the vectors of a generation are; those of another one make room.</summary>
+    public VectorSpace VectorsOf(EmbeddingGeneration generation)
     {
         lock (_writing)
         {
-            _newerThanScan = null;
+            return Vectors is { } now && now.Generation.Key == generation.Key ? now : Vectors = new VectorSpace(generation);
+        }
+    }
+
+    /// <summary>Fills in a vector that was read. Changes that committed meanwhile are newer and stay.</summary>
+    public void FillVector(VectorSpace space, long sequence, ReadOnlySpan<byte> vector)
+    {
+        lock (_writing)
+        {
+            var ordinal = Lexical.OrdinalOf(sequence);
+            if (ordinal >= 0 && !vector.IsEmpty && space.NewerThanScan?.Contains(sequence) == false)
+            {
+                space.Table.Set(ordinal, vector);
+            }
+        }
+    }
+
+    public void EndFilling(VectorSpace space)
+    {
+        lock (_writing)
+        {
+            space.NewerThanScan = null;
         }
     }
 
@@ -200,21 +192,21 @@ internal sealed class LoadedIndex
 
     private void ReplaceVector(long sequence, int old, ReadOnlySpan<byte> vector)
     {
-        if (Vectors is not { } table)
+        if (Vectors is not { } space)
         {
             return;
         }
 
-        _newerThanScan?.Add(sequence);
+        space.NewerThanScan?.Add(sequence);
         if (old >= 0)
         {
-            table.Clear(old);
+            space.Table.Clear(old);
         }
 
         var ordinal = Lexical.OrdinalOf(sequence);
         if (ordinal >= 0 && !vector.IsEmpty)
         {
-            table.Set(ordinal, vector);
+            space.Table.Set(ordinal, vector);
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Extensions.Options;
@@ -34,14 +35,13 @@ internal sealed class RecallIndexes
 
     /// <summary>Hands over a memory that is new in this transaction.</summary>
     public void Add(Session session, AnalysedMemory memory, long version, string content) =>
-        Apply(session, index => index.Put(memory, version, index.HasVectors ? _vectors.Compute(content) : [], isChange: false));
+        Apply(session, index => index.Put(memory, version, VectorFor(index, content, GenerationVector.None), isChange: false));
 
     /// <summary>Hands over a memory that was changed in this transaction, with its vector where one is stored.</summary>
-    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, string content, byte[] stored)
+    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, string content, GenerationVector stored)
     {
         await IndexStore.MarkChangedAsync(session, memory.Sequence, version);
-        Apply(session, index => index.Put(
-            memory, version, stored.Length > 0 || !index.HasVectors ? stored : _vectors.Compute(content), isChange: true));
+        Apply(session, index => index.Put(memory, version, VectorFor(index, content, stored), isChange: true));
     }
 
     /// <param name="session">The transaction that deletes the memory.</param>
@@ -53,8 +53,8 @@ internal sealed class RecallIndexes
         Apply(session, index => index.Remove(sequence, version));
     }
 
-    public void SetVector(Session session, long sequence, byte[] vector) =>
-        Apply(session, index => index.SetVector(sequence, vector));
+    public void SetVector(Session session, long sequence, GenerationVector vector) =>
+        Apply(session, index => index.SetVector(vector.Generation, sequence, vector.Bytes));
 
     /// <summary>Erases what is stored of the tenant's index, and forgets what is in memory.</summary>
     public async Task EraseAsync(Session session)
@@ -75,12 +75,26 @@ internal sealed class RecallIndexes
     /// <summary>The index if it is in memory.</summary>
     public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
 
-    /// <summary>The index's vectors, read or computed when they are asked for the first time.</summary>
-    public async Task<VectorTable> GetVectorsAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
+    /// <summary>The index's vectors of a generation, read or computed when they are asked for the first time.</summary>
+    /// <returns>Null when the tenant uses another generation by now: what was asked with the old one cannot be compared.</returns>
+    public async Task<VectorTable?> GetVectorsAsync(Tenant tenant, LoadedIndex index, EmbeddingGeneration generation, CancellationToken ct)
     {
-        await index.LoadVectorsOnce(() => _loader.LoadVectorsAsync(tenant, index, CancellationToken.None)).WaitAsync(ct);
-        return index.Vectors!;
+        if (_vectors.Of(tenant).Generation.Key != generation.Key)
+        {
+            return null;
+        }
+
+        var space = index.VectorsOf(generation);
+        await space.LoadOnce(() => _loader.LoadVectorsAsync(tenant, index, space, CancellationToken.None)).WaitAsync(ct);
+        return space.Table;
     }
+
+    private byte[] VectorFor(LoadedIndex index, string content, GenerationVector stored) => index.Vectors?.Generation switch
+    {
+        null => [],
+        { } generation when generation.Key == stored.Generation && stored.Bytes.Length > 0 => stored.Bytes,
+        { } generation => _vectors.Compute(generation, content),
+    };
 
     private async Task<LoadedIndex> LoadAsync(Tenant tenant, Entry entry, CancellationToken ct)
     {

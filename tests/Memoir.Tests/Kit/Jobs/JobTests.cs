@@ -42,6 +42,27 @@ public sealed class JobTests
     }
 
     [Fact]
+    public async Task A_job_that_must_wait_is_taken_again_when_it_asked_to_be_and_has_spent_no_attempt()
+    {
+        using var jobs = await CreateAsync();
+        var id = await jobs.EnqueueAsync();
+        var worker = jobs.Worker(new Handler("note", (_, _) => throw new PostponedJobException(TimeSpan.FromMinutes(3), "too early")));
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(1, await worker.RunBatchAsync(Ct));
+            var row = await jobs.RowAsync(id);
+            Assert.Equal(("queued", 0, "too early"), (row.Status, row.Attempts, row.LastError));
+            jobs.Time.Advance(TimeSpan.FromSeconds(179));
+            Assert.Equal(0, await worker.RunBatchAsync(Ct));
+            jobs.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await jobs.NotingWorker().RunBatchAsync(Ct);
+
+        Assert.Equal("succeeded", (await jobs.RowAsync(id)).Status);
+    }
+
+    [Fact]
     public async Task An_effect_that_fails_leaves_nothing_and_the_job_to_be_tried_again()
     {
         using var jobs = await CreateAsync();

@@ -36,7 +36,14 @@ public sealed class EmbeddingOptionsTests
     [InlineData("Dimensions", "Dimensions", "0")]
     [InlineData("Dimensions", "Dimensions", "100000")]
     [InlineData("QueryTimeout", "QueryTimeout", "00:00:00")]
-    [InlineData("Provider", "Provider", "7")]
+    [InlineData("MEMORY_EMBEDDING_PROVIDER", "Provider", "7")]
+    [InlineData("MEMORY_EMBEDDING_PROVIDER", "Provider", "gemini")]
+    [InlineData("MEMORY_GEMINI_API_KEY", "Provider", "google_gemini")]
+    [InlineData("MEMORY_EMBEDDING_BASE_URL", "Provider", "sentence_transformer")]
+    [InlineData("MEMORY_EMBEDDING_BASE_URL", "BaseUrl", "https://example.org/v1?key=hunter2")]
+    [InlineData("MEMORY_EMBEDDING_MODEL_NAME", "ModelName", "../../admin")]
+    [InlineData("MEMORY_EMBEDDING_MODEL_NAME", "ModelName", "a model")]
+    [InlineData("MaxRequestsPerMinute", "MaxRequestsPerMinute", "0")]
     public void A_wrong_value_is_refused_by_name_and_without_its_value(string named, string option, string value)
     {
         var refused = Assert.ThrowsAny<Exception>(() => Embedder((option, value)));
@@ -55,7 +62,8 @@ public sealed class EmbeddingOptionsTests
             builder.Configuration["Memory:Embedding" + name] = value;
         }
 
+        builder.Services.AddSingleton(TimeProvider.System);
         builder.AddEmbeddings();
-        return builder.Build().Services.GetRequiredService<IEmbedder>();
+        return builder.Build().Services.GetRequiredService<Embedders>().Default;
     }
 }

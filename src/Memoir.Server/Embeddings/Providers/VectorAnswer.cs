@@ -2,42 +2,21 @@ using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Providers;
 
-/// <summary>What goes to an OpenAI-compatible endpoint, and the checks that what comes back really is that many unit vectors.</summary>
-internal static class EmbeddingAnswer
+/// <summary>The checks that what a provider sends really is that many unit vectors, and no more bytes than these need.</summary>
+internal static class VectorAnswer
 {
-    public const int MaxBytes = 64 * 1024 * 1024;
+    // A number in words is up to about twenty characters long; blanks and the rest of an answer come on top.
+    private const int BytesPerValue = 32;
+    private const int BytesBeside = 64 * 1024;
 
     // Providers give lengths near one; what is far from it is damage, even where a direction could be made of it.
     private const double SmallestLength = 1e-4;
     private const double LargestLength = 1e4;
 
-    public static byte[] Request(string model, int? dimensions, IEnumerable<string> texts)
-    {
-        using var body = new MemoryStream();
-        using (var json = new Utf8JsonWriter(body))
-        {
-            json.WriteStartObject();
-            json.WriteString("model", model);
-            json.WriteString("encoding_format", "base64");
-            if (dimensions is { } asked)
-            {
-                json.WriteNumber("dimensions", asked);
-            }
-
-            json.WriteStartArray("input");
-            foreach (var text in texts)
-            {
-                json.WriteStringValue(text);
-            }
-
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        return body.ToArray();
-    }
+    /// <summary>The most that an honest answer can take.</summary>
+    public static int MostBytes(int count, int dimensions) => (int)Math.Min(int.MaxValue, BytesBeside + ((long)count * dimensions * BytesPerValue));
 
     /// <summary>The beginning of a text that fits into about so many tokens, by what texts cost in practice.</summary>
     public static string Cut(string text, int maxTokens)
@@ -63,14 +42,14 @@ internal static class EmbeddingAnswer
         return text;
     }
 
-    public static async Task<ReadOnlyMemory<byte>> ReadAsync(Stream answer, CancellationToken ct)
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(Stream answer, int mostBytes, CancellationToken ct)
     {
         using var body = new MemoryStream();
         var buffer = new byte[81920];
         int read;
         while ((read = await answer.ReadAsync(buffer, ct)) > 0)
         {
-            if (body.Length + read > MaxBytes)
+            if (body.Length + read > mostBytes)
             {
                 throw Invalid("it is too long");
             }
@@ -81,61 +60,27 @@ internal static class EmbeddingAnswer
         return body.GetBuffer().AsMemory(0, (int)body.Length);
     }
 
-    public static float[][] Parse(ReadOnlyMemory<byte> body, int count, int dimensions)
+    /// <summary>The list of an answer, or of a member of it, that must have so many items.</summary>
+    public static JsonElement List(JsonElement answer, string? member, int count)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(body);
-            return Vectors(document.RootElement, count, dimensions);
-        }
-        catch (JsonException cause)
-        {
-            throw Invalid("it is not JSON", cause);
-        }
-    }
-
-    private static float[][] Vectors(JsonElement root, int count, int dimensions)
-    {
-        if (root.ValueKind != JsonValueKind.Object
-            || !root.TryGetProperty("data", out var data)
-            || data.ValueKind != JsonValueKind.Array)
+        var list = answer;
+        if (member is not null && (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty(member, out list)))
         {
             throw Invalid("it has no list of vectors");
         }
 
-        if (data.GetArrayLength() != count)
+        if (list.ValueKind != JsonValueKind.Array)
         {
-            throw Invalid($"it has {data.GetArrayLength()} vectors instead of {count}");
+            throw Invalid("it has no list of vectors");
         }
 
-        var vectors = new float[count][];
-        var position = 0;
-        foreach (var item in data.EnumerateArray())
-        {
-            if (item.ValueKind != JsonValueKind.Object || !item.TryGetProperty("embedding", out var embedding))
-            {
-                throw Invalid("an item has no vector");
-            }
-
-            var index = position++;
-            if (item.TryGetProperty("index", out var given)
-                && (given.ValueKind != JsonValueKind.Number || !given.TryGetInt32(out index)))
-            {
-                throw Invalid("an index is not a number");
-            }
-
-            if (index < 0 || index >= count || vectors[index] is not null)
-            {
-                throw Invalid("the indexes do not match what was asked");
-            }
-
-            vectors[index] = Vector(embedding, dimensions);
-        }
-
-        return vectors;
+        return list.GetArrayLength() == count
+            ? list
+            : throw Invalid($"it has {list.GetArrayLength()} vectors instead of {count}");
     }
 
-    private static float[] Vector(JsonElement embedding, int dimensions)
+    /// <summary>One vector, as numbers or base64, made a unit vector.</summary>
+    public static float[] Vector(JsonElement embedding, int dimensions)
     {
         var vector = embedding.ValueKind switch
         {
@@ -156,6 +101,9 @@ internal static class EmbeddingAnswer
             : throw Invalid("a vector is zero, not finite or of no plausible length");
     }
 
+    public static EmbeddingException Invalid(string why, Exception? cause = null) =>
+        new(EmbeddingError.InvalidAnswer, $"The embedding provider's answer cannot be used: {why}.", cause);
+
     private static float[] FromBase64(string text, int dimensions)
     {
         var vector = new float[dimensions];
@@ -163,7 +111,7 @@ internal static class EmbeddingAnswer
             || !Convert.TryFromBase64String(text, MemoryMarshal.AsBytes(vector.AsSpan()), out var written)
             || written != dimensions * sizeof(float))
         {
-            throw Invalid($"a vector has not the {dimensions} dimensions of MEMORY_EMBEDDING_DIMENSIONS");
+            throw Invalid($"a vector has not the {dimensions} dimensions that are configured");
         }
 
         if (!BitConverter.IsLittleEndian)
@@ -179,8 +127,7 @@ internal static class EmbeddingAnswer
     {
         if (numbers.GetArrayLength() != dimensions)
         {
-            throw Invalid(
-                $"a vector has {numbers.GetArrayLength()} dimensions instead of the {dimensions} of MEMORY_EMBEDDING_DIMENSIONS");
+            throw Invalid($"a vector has {numbers.GetArrayLength()} dimensions instead of the {dimensions} that are configured");
         }
 
         var vector = new float[dimensions];
@@ -195,7 +142,4 @@ internal static class EmbeddingAnswer
 
         return vector;
     }
-
-    private static EmbeddingException Invalid(string why, Exception? cause = null) =>
-        new(EmbeddingError.InvalidAnswer, $"The embedding provider's answer cannot be used: {why}.", cause);
 }

@@ -1,4 +1,4 @@
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Providers;
 
 /// <summary>What the readiness answer says about the provider: when it last worked, when and how it last failed.</summary>
 internal sealed class EmbeddingHealth(TimeProvider time)

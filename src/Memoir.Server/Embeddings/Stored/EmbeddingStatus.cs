@@ -1,4 +1,4 @@
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Embeddings.Stored;
 
 /// <summary>Whether a memory's vector is there, as the wire spells it.</summary>
 internal static class EmbeddingStatus
@@ -9,4 +9,7 @@ internal static class EmbeddingStatus
 
     /// <summary>There is nothing in the text that could be embedded.</summary>
     public const string Skipped = "skipped";
+
+    /// <summary>The status of a text whose vector was made.</summary>
+    public static string Of(float[] vector) => EmbeddingVector.IsEmpty(vector) ? Skipped : Completed;
 }

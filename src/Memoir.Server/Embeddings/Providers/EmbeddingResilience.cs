@@ -3,7 +3,7 @@ using Polly.CircuitBreaker;
 using Polly.Retry;
 using Polly.Timeout;
 
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Providers;
 
 /// <summary>
 /// How often, how long and whether at all a provider is asked. Queries and documents share one circuit:
@@ -14,24 +14,32 @@ internal sealed partial class EmbeddingResilience
     // A longer wait is the job queue's business, not that of a thread of work.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
-    private readonly EmbeddingHealth _health;
-    private readonly ILogger _logger;
-    private readonly ResiliencePipeline _queries;
-    private readonly ResiliencePipeline _documents;
+    // What a provider may ask for at most: a typing error of its must not silence it for a day.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
-    public EmbeddingResilience(EmbeddingOptions options, EmbeddingHealth health, TimeProvider time, ILogger logger)
+    private readonly EmbeddingHealth _health;
+    private readonly RequestPace _pace;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Pipelines _queries;
+    private readonly Pipelines _documents;
+    private long _pausedUntil;
+
+    public EmbeddingResilience(EmbeddingOptions options, RequestPace pace, TimeProvider time, ILogger logger)
     {
-        _health = health;
+        _health = new EmbeddingHealth(time);
+        _pace = pace;
+        _time = time;
         _logger = logger;
         var circuit = new ResiliencePipelineBuilder { TimeProvider = time }.AddCircuitBreaker(Circuit(options)).Build();
 
         // A query's single try ends a little before its whole budget, so that the circuit learns of the timeout.
-        _queries = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddTimeout(options.QueryTimeout)
-            .AddRetry(Retries(1, options.RetryDelay / 10, longestWait: options.QueryTimeout / 4, timeoutsToo: false))
-            .AddPipeline(circuit)
-            .AddTimeout(options.QueryTimeout * 0.9)
-            .Build();
+        _queries = new Pipelines(
+            new ResiliencePipelineBuilder { TimeProvider = time }
+                .AddTimeout(options.QueryTimeout)
+                .AddRetry(Retries(1, options.RetryDelay / 10, longestWait: options.QueryTimeout / 4, timeoutsToo: false))
+                .Build(),
+            new ResiliencePipelineBuilder { TimeProvider = time }.AddPipeline(circuit).AddTimeout(options.QueryTimeout * 0.9).Build());
 
         var documents = new ResiliencePipelineBuilder { TimeProvider = time };
         if (options.DocumentRetries > 0)
@@ -39,20 +47,34 @@ internal sealed partial class EmbeddingResilience
             documents.AddRetry(Retries(options.DocumentRetries, options.RetryDelay, LongestWait, timeoutsToo: true));
         }
 
-        _documents = documents.AddPipeline(circuit).AddTimeout(options.DocumentTimeout).Build();
+        _documents = new Pipelines(
+            documents.Build(),
+            new ResiliencePipelineBuilder { TimeProvider = time }.AddPipeline(circuit).AddTimeout(options.DocumentTimeout).Build());
     }
+
+    public EmbeddingStanding Standing => _health.Standing;
 
     /// <summary>Asks, again where that may help; every failure but the caller's own leaving becomes an <see cref="EmbeddingException"/>.</summary>
     public async Task<T> AskAsync<T>(EmbeddingPurpose purpose, Func<CancellationToken, ValueTask<T>> ask, CancellationToken ct)
     {
+        RefuseWhilePaused();
+        var (retries, once) = purpose == EmbeddingPurpose.Query ? _queries : _documents;
         try
         {
-            var answer = await (purpose == EmbeddingPurpose.Query ? _queries : _documents).ExecuteAsync(ask, ct);
+            // Our own limit comes before the circuit, which would take it for a sign of the provider's health.
+            var answer = await retries.ExecuteAsync(
+                token =>
+                {
+                    _pace.Take(purpose);
+                    return once.ExecuteAsync(ask, token);
+                },
+                ct);
             _health.Succeeded();
             return answer;
         }
         catch (BrokenCircuitException cause)
         {
+            _pace.GiveBack();
             throw new EmbeddingException(
                 EmbeddingError.Unavailable, "The embedding provider is left alone for a while after repeated failures.", cause)
             {
@@ -67,7 +89,22 @@ internal sealed partial class EmbeddingResilience
         catch (EmbeddingException failure) when (failure.IsProviderFault)
         {
             _health.Failed(failure.Error);
+            if (failure is { Error: EmbeddingError.RateLimited, RetryAfter: { } wait })
+            {
+                Volatile.Write(ref _pausedUntil, (_time.GetUtcNow() + (wait < LongestPause ? wait : LongestPause)).UtcTicks);
+            }
+
             throw;
+        }
+    }
+
+    /// <summary>A provider that asked to be left alone is, by everybody.</summary>
+    private void RefuseWhilePaused()
+    {
+        var left = new TimeSpan(Volatile.Read(ref _pausedUntil) - _time.GetUtcNow().UtcTicks);
+        if (left > TimeSpan.Zero)
+        {
+            throw new EmbeddingException(EmbeddingError.Paced, "The embedding provider asked to be left alone for a while.") { RetryAfter = left };
         }
     }
 
@@ -119,6 +156,9 @@ internal sealed partial class EmbeddingResilience
             DelayGenerator = retry => ValueTask.FromResult((retry.Outcome.Exception as EmbeddingException)?.RetryAfter),
         };
     }
+
+    /// <summary>How often something is asked, and what surrounds each single try.</summary>
+    private sealed record Pipelines(ResiliencePipeline Retries, ResiliencePipeline Once);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The embedding provider fails ({Error}); it is left alone for {Seconds} s")]
     private partial void LogCircuitOpened(double seconds, EmbeddingError error);

@@ -1,4 +1,5 @@
 using Memoir.Server.Embeddings;
+using Memoir.Server.Embeddings.Providers;
 using Memoir.Tests.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Memoir.Tests.Server.Embeddings;
 
-public sealed class OpenAiEmbedderTests : IAsyncLifetime
+public sealed class HttpEmbedderTests : IAsyncLifetime
 {
     private const string Key = "sk-very-secret-key";
 
@@ -104,8 +105,8 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         Assert.Equal(EmbeddingError.InvalidAnswer, failure.Error);
         Assert.False(failure.IsPermanent);
         Assert.Single(_server.Requests);
-        Assert.Equal(EmbeddingError.InvalidAnswer, Health.Standing.LastError);
-        Assert.False(Health.Standing.IsHealthy);
+        Assert.Equal(EmbeddingError.InvalidAnswer, Standing.LastError);
+        Assert.False(Standing.IsHealthy);
     }
 
     [Theory]
@@ -141,7 +142,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         var vectors = await embedder.EmbedAsync(["one"], EmbeddingPurpose.Document, Ct);
 
         Assert.Single(vectors);
-        Assert.True(Health.Standing.IsHealthy);
+        Assert.True(Standing.IsHealthy);
     }
 
     [Theory]
@@ -219,7 +220,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         }
 
         Assert.InRange(_server.Requests.Count, 2, 10);
-        Assert.Equal(EmbeddingCircuit.Open, Health.Standing.Circuit);
+        Assert.Equal(EmbeddingCircuit.Open, Standing.Circuit);
         Assert.Contains(_log.Lines, line => line.Contains("left alone", StringComparison.Ordinal));
         var asked = _server.Requests.Count;
 
@@ -231,8 +232,8 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         _time.Advance(TimeSpan.FromSeconds(16));
         await embedder.EmbedAsync(["one"], EmbeddingPurpose.Document, Ct);
 
-        Assert.Equal(EmbeddingCircuit.Closed, Health.Standing.Circuit);
-        Assert.True(Health.Standing.IsHealthy);
+        Assert.Equal(EmbeddingCircuit.Closed, Standing.Circuit);
+        Assert.True(Standing.IsHealthy);
     }
 
     [Fact]
@@ -247,7 +248,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         }
 
         Assert.Equal(12, _server.Requests.Count);
-        Assert.True(Health.Standing.IsHealthy);
+        Assert.True(Standing.IsHealthy);
     }
 
     [Theory]
@@ -266,7 +267,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(2));
         }
 
-        Assert.Equal(EmbeddingCircuit.Open, Health.Standing.Circuit);
+        Assert.Equal(EmbeddingCircuit.Open, Standing.Circuit);
     }
 
     [Fact]
@@ -308,12 +309,12 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => embedder.EmbedAsync(["one"], EmbeddingPurpose.Document, leaving.Token));
 
-        Assert.Null(Health.Standing.LastFailure);
+        Assert.Null(Standing.LastFailure);
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    private EmbeddingHealth Health => _app!.Services.GetRequiredService<EmbeddingHealth>();
+    private EmbeddingStanding Standing => _app!.Services.GetRequiredService<Embedders>().Standings().Single().Standing;
 
     private IEmbedder Start(params (string Name, string? Value)[] settings)
     {
@@ -340,7 +341,7 @@ public sealed class OpenAiEmbedderTests : IAsyncLifetime
         }
 
         _app = builder.Build();
-        return _app.Services.GetRequiredService<IEmbedder>();
+        return _app.Services.GetRequiredService<Embedders>().Default;
     }
 
     private static double Cosine(float[] a, float[] b) => a.Zip(b, (x, y) => (double)x * y).Sum();

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Memoir.Server.Embeddings;
+namespace Memoir.Server.Embeddings.Providers;
 
 /// <summary>
 /// The vectors of the queries asked last. Texts are kept as their hashes,

@@ -1,0 +1,55 @@
+using Memoir.Kit.Data;
+using Memoir.Server.Embeddings;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Recall.Indexes;
+
+namespace Memoir.Server.Memories;
+
+/// <summary>What is written once a provider has answered about memories.</summary>
+internal static class EmbeddedMemories
+{
+    /// <summary>Keeps the vectors of the first memories, and says of those that are refused that they have none.</summary>
+    /// <param name="session">The write.</param>
+    /// <param name="memories">The memories as they were when the provider was asked.</param>
+    /// <param name="done">What came of the first of them; null where one is refused.</param>
+    /// <param name="generation">What the vectors are of.</param>
+    /// <param name="vectors">Where they are kept.</param>
+    /// <param name="indexes">Who searches in them.</param>
+    public static async Task KeepAsync(
+        Session session, IReadOnlyList<Memory> memories, IReadOnlyList<float[]?> done, EmbeddingGeneration generation, MemoryVectors vectors,
+        RecallIndexes indexes)
+    {
+        for (var i = 0; i < done.Count; i++)
+        {
+            var memory = memories[i];
+            var current = await MemoryStore.FindAsync(session, memory.Id);
+            if (current is null || current.Content != memory.Content)
+            {
+                continue; // Forgotten or replaced meanwhile; a replacement has a job of its own.
+            }
+
+            if (done[i] is not { } vector || EmbeddingVector.IsEmpty(vector))
+            {
+                var status = done[i] is null ? EmbeddingStatus.Failed : EmbeddingStatus.Skipped;
+                await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, status);
+                continue;
+            }
+
+            if (await vectors.KeepAsync(session, generation, memory.Sequence, vector) is not { } kept)
+            {
+                return; // Another generation is in use by now; its pass over the memories comes to these as well.
+            }
+
+            await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Completed);
+            indexes.SetVector(session, memory.Sequence, kept);
+        }
+    }
+
+    public static async Task FailAsync(Session session, IReadOnlyList<Memory> memories)
+    {
+        foreach (var memory in memories)
+        {
+            await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Failed);
+        }
+    }
+}
