@@ -7,6 +7,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
+using Memoir.Server.Wire;
 
 return await Startup.RunAsync(args, builder =>
 {
@@ -22,6 +23,7 @@ return await Startup.RunAsync(args, builder =>
 {
     app.UseKit();
     app.UseAccess();
+    app.UseMiddleware<QueryGate>();
     app.MapMessages();
     app.MapRecall();
     app.MapAccess();

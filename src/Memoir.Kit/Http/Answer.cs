@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Memoir.Kit.Http;
 
@@ -44,6 +45,6 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
 
         response.ContentType = Json;
         response.ContentLength = Body.Length;
-        return response.BodyWriter.WriteAsync(Body, httpContext.RequestAborted).AsTask();
+        return httpContext.RequestServices.GetRequiredService<Transfers>().WriteAsync(httpContext, Body);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         {
             RefuseAmbiguousLength(http.Request);
             await next(http);
+            NameHead(http.Response);
             if (http.Response is { HasStarted: false, StatusCode: >= 400, ContentType: null, ContentLength: null })
             {
                 await ProblemAnswer.WriteAsync(http, OfStatus(http.Response.StatusCode));
@@ -31,11 +33,17 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         {
             await AnswerAsync(http, refusal);
         }
+        catch (BadHttpRequestException slow) when (slow.StatusCode == StatusCodes.Status408RequestTimeout && !http.Response.HasStarted)
+        {
+            http.Response.Clear();
+            http.Response.StatusCode = slow.StatusCode; // As the server itself refuses what comes too slowly: without a body.
+            http.Response.Headers.Connection = "close";
+        }
         catch (BadHttpRequestException refusal)
         {
             await AnswerAsync(http, OfStatus(refusal.StatusCode));
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception gone) when (gone is ConnectionResetException || (gone is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
         {
             http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // Nobody is there to read an answer.
         }
@@ -56,7 +64,7 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
 
         var connection = http.Response.Headers.Connection;
         http.Response.Clear();
-        http.Response.Headers.Connection = connection;
+        http.Response.Headers.Connection = refusal.Problem is Problem.PayloadTooLarge ? "close" : connection; // Nobody should send the rest.
         SetHeaders(http);
         await ProblemAnswer.WriteAsync(http, refusal);
     }
@@ -76,10 +84,20 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
     private static void RefuseAmbiguousLength(HttpRequest request)
     {
         if (request.Headers.TransferEncoding.Count > 0
-            && (request.Headers.ContainsKey("X-Content-Length") || request.Headers.TransferEncoding.ToString() != "chunked"))
+            && (request.Headers.ContainsKey("X-Content-Length") || !request.Headers.TransferEncoding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
         {
             request.HttpContext.Response.Headers.Connection = "close";
             throw new ProblemException(Problem.InvalidRequest, "The length of the body is stated in two ways.");
+        }
+    }
+
+    /// <summary>The routes name GET alone; HEAD comes with it.</summary>
+    private static void NameHead(HttpResponse response)
+    {
+        if (response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed }
+            && response.Headers.Allow.ToString() is var allowed && allowed.Split(", ").Contains(HttpMethods.Get))
+        {
+            response.Headers.Allow = allowed + ", " + HttpMethods.Head;
         }
     }
 
