@@ -4,6 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
+
+# slow [--quick]: half-open connections, slow bodies and slow readers beside honest clients.
+if [ "${1:-}" = slow ]; then
+  dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
+  exec "$faults" "$@"
+fi
+
 limit=()
 if [ "${1:-}" = --quick ]; then
   limit=(--search-limit 200)
@@ -12,7 +20,6 @@ fi
 dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
 dotnet build -c Release -v quiet --nologo -p:SeededFault=AckBeforeCommit src/Memoir.Server
 
-faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
 "$faults" kill9 --cycles 20 "${limit[@]}"
 "$faults" kill9 --cycles 20 --expect-loss --search-limit 0 \
   --server artifacts/seeded-fault/AckBeforeCommit/bin/Memoir.Server/release/Memoir.Server.dll

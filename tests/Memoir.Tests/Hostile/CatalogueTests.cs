@@ -48,7 +48,7 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
 
         foreach (var request in hostile.Requests())
         {
-            Verify(name, hostile.Expected, await server.SendAsync(request, hostile.Expected.Contains("200, 400", StringComparison.Ordinal) ? 2 : 1));
+            Verify(name, hostile.Expected, await server.SendAsync(request, hostile.Expected.EndsWith("closed", StringComparison.Ordinal) ? int.MaxValue : 1));
         }
 
         using var client = server.Server.Client();

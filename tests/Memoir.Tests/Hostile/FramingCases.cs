@@ -6,7 +6,7 @@ namespace Memoir.Tests.Hostile;
 internal static class FramingCases
 {
     private const string Messages = "/v1/messages";
-    private const string Erase = "DELETE /v1/tenants/acme/data HTTP/1.1\r\nHost: localhost\r\nx-api-key: {{operator}}\r\n\r\n";
+    private const string Erase = "DELETE /v1/tenants/acme/data HTTP/1.1\r\nHost: localhost\r\nx-api-key: " + HostileServer.OperatorKey + "\r\n\r\n";
 
     public static IEnumerable<HostileCase> All =>
     [
