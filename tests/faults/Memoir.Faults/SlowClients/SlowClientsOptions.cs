@@ -11,6 +11,9 @@ internal sealed record SlowClientsOptions
 
     public TimeSpan Calm => TimeSpan.FromSeconds(IsQuick ? 3 : 15);
 
+    /// <summary>How long honest clients are watched beside slow ones.</summary>
+    public TimeSpan Watched => TimeSpan.FromSeconds(IsQuick ? 1 : 5);
+
     public string ServerPath { get; private init; } = Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
 
