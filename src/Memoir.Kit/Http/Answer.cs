@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Memoir.Kit.Http.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -20,13 +20,13 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
 
     public static Answer Of<T>(int status, T value, JsonTypeInfo<T> type, string? location)
     {
-        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var buffer = new PooledBuffer();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = type.Options.Encoder, SkipValidation = true }))
         {
             JsonSerializer.Serialize(writer, value, type);
         }
 
-        return new Answer(status, buffer.WrittenMemory, location);
+        return new Answer(status, buffer.ToArray(), location);
     }
 
     public Task ExecuteAsync(HttpContext httpContext)

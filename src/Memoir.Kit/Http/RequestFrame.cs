@@ -43,9 +43,13 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         {
             await AnswerAsync(http, OfStatus(refusal.StatusCode));
         }
-        catch (Exception gone) when (gone is ConnectionResetException || (gone is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
+        catch (ConnectionResetException)
         {
-            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // Nobody is there to read an answer.
+            LeaveUnanswered(http);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            LeaveUnanswered(http);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
@@ -67,6 +71,15 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         http.Response.Headers.Connection = refusal.Problem is Problem.PayloadTooLarge ? "close" : connection; // Nobody should send the rest.
         SetHeaders(http);
         await ProblemAnswer.WriteAsync(http, refusal);
+    }
+
+    /// <summary>Nobody is there to read an answer; the status is for the measurements.</summary>
+    private static void LeaveUnanswered(HttpContext http)
+    {
+        if (!http.Response.HasStarted)
+        {
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
     }
 
     private static void SetHeaders(HttpContext http)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Memoir.Tests.Testing;
@@ -42,6 +43,27 @@ public sealed class SeveralRequestsTests(HostileServer server) : IClassFixture<H
             "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nx-api-key: {{operator}}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"));
 
         Assert.Equal((408, "", true), (answer.Answers[0].Status, answer.Answers[0].Body, answer.IsClosed));
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_within_its_body_is_no_fault_of_ours()
+    {
+        using var client = server.Client("acme");
+        using (var gone = new TcpClient { LingerState = new LingerOption(enable: true, seconds: 0) }) // It is reset, not closed.
+        {
+            await gone.ConnectAsync(server.Server.Address.Host, server.Server.Address.Port, Ct);
+            await gone.GetStream().WriteAsync(Raw(
+                $"POST /v1/admin/keys HTTP/1.1\r\nHost: localhost\r\nx-api-key: {HostileServer.OperatorKey}\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"), Ct);
+            await gone.GetStream().ReadExactlyAsync(new byte[25], Ct); // HTTP/1.1 100 Continue: the body is being read.
+        }
+
+        var metrics = "";
+        while (!metrics.Contains("method=\"POST\",endpoint=\"/v1/admin/keys\",status=\"499\"", StringComparison.Ordinal))
+        {
+            Ct.ThrowIfCancellationRequested();
+            metrics = await client.GetStringAsync("/metrics", Ct);
+            Assert.DoesNotContain("status=\"500\"", metrics, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

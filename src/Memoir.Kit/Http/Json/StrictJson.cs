@@ -73,19 +73,6 @@ public static class StrictJson
         }
     }
 
-    private static void Append(RequestBody body, ReadOnlySequence<byte> parts, int limit)
-    {
-        if (body.Length + parts.Length > limit)
-        {
-            throw TooLarge(limit);
-        }
-
-        foreach (var part in parts)
-        {
-            body.Append(part.Span);
-        }
-    }
-
     public static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
     {
         try
@@ -142,6 +129,19 @@ public static class StrictJson
             }
 
             rest = rest[Math.Min(isPair ? 12 : 6, rest.Length)..];
+        }
+    }
+
+    private static void Append(RequestBody body, ReadOnlySequence<byte> parts, int limit)
+    {
+        if (body.Length + parts.Length > limit)
+        {
+            throw TooLarge(limit);
+        }
+
+        foreach (var part in parts)
+        {
+            body.Append(part.Span);
         }
     }
 
