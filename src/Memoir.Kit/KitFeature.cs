@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
@@ -27,6 +29,7 @@ public static class KitFeature
         builder.Services.AddSettings<JobOptions, JobOptionsValidator>();
         builder.Services.AddSettings<HttpOptions, HttpOptionsValidator>();
         builder.Services.AddSingleton<Database>();
+        builder.Services.AddSingleton<Transfers>();
         builder.Services.AddSingleton<JobQueue>();
         builder.Services.AddSingleton<JobWorker>();
         builder.Services.AddHostedService<Drain>();
@@ -39,6 +42,7 @@ public static class KitFeature
     {
         app.UseRequestTelemetry();
         app.UseMiddleware<RequestFrame>();
+        app.UseMiddleware<HeadRequests>();
         app.UseRouting();
         app.UseRequestTimeouts();
     }
@@ -57,6 +61,12 @@ public static class KitFeature
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestLineSize = 8 * 1024;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(5));
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 4096, gracePeriod: TimeSpan.FromSeconds(15));
+
+            // A proxy in front speaks HTTP/2 to the world; here it would only add attacks that HTTP/1.1 does not know.
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+            kestrel.RequestHeaderEncodingSelector = name => name == HeaderNames.ContentLength ? ContentLengthDigits.Instance : null;
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
     }

@@ -9,6 +9,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
+using Memoir.Server.Wire;
 
 return await CommandTable.RunAsync(args, new Startup(builder =>
 {
@@ -25,6 +26,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     app.UseKit();
     app.UseAccess();
+    app.UseMiddleware<QueryGate>();
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/faults/run.sh [--quick] [kill9] [jobs]: every fault test, or the named ones, each with the control that it can fail.
+# tests/faults/run.sh [--quick] [kill9] [jobs] [slow]: every fault test, or the named ones, each with the control that it can fail.
 # README.md beside this file says what each proves.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,15 +9,15 @@ chosen=()
 for argument in "$@"; do
   case $argument in
     --quick) quick=true ;;
-    kill9 | jobs) chosen+=("$argument") ;;
+    kill9 | jobs | slow) chosen+=("$argument") ;;
     *)
-      echo "usage: tests/faults/run.sh [--quick] [kill9] [jobs]" >&2
+      echo "usage: tests/faults/run.sh [--quick] [kill9] [jobs] [slow]" >&2
       exit 64
       ;;
   esac
 done
 
-[ ${#chosen[@]} -gt 0 ] || chosen=(kill9 jobs)
+[ ${#chosen[@]} -gt 0 ] || chosen=(kill9 jobs slow)
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
 dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
 
@@ -46,9 +46,16 @@ jobs_tests() {
   "$faults" jobs --expect-doubles "${size[@]}" --server "$(broken JobsWithoutFence)"
 }
 
+slow() {
+  local size=()
+  $quick && size=(--quick)
+  "$faults" slow "${size[@]}"
+}
+
 for test in "${chosen[@]}"; do
   case $test in
     kill9) kill9 ;;
     jobs) jobs_tests ;;
+    slow) slow ;;
   esac
 done

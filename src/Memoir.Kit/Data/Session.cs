@@ -54,6 +54,24 @@ public sealed class Session
     public Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object args) =>
         Task.FromResult<IReadOnlyList<T>>(_connection.Query<T>(sql, Parameters(args)).AsList());
 
+    /// <summary>Reads rows until they weigh enough; one row comes whatever it weighs.</summary>
+    public Task<Portion<T>> QueryPortionAsync<T>(string sql, object args, Func<T, long> weightOf, long most)
+    {
+        var items = new List<T>();
+        var weight = 0L;
+        foreach (var row in _connection.Query<T>(sql, Parameters(args), buffered: false))
+        {
+            items.Add(row);
+            weight += weightOf(row);
+            if (weight >= most)
+            {
+                return Task.FromResult(new Portion<T>(items, IsCut: true));
+            }
+        }
+
+        return Task.FromResult(new Portion<T>(items, IsCut: false));
+    }
+
     /// <summary>Reads row by row without holding them all; <paramref name="read"/> must not keep the row.</summary>
     public Task ScanAsync(string sql, object args, Action<SqlRow> read)
     {

@@ -1,7 +1,8 @@
-using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Memoir.Kit.Http.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Memoir.Kit.Http;
 
@@ -19,13 +20,13 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
 
     public static Answer Of<T>(int status, T value, JsonTypeInfo<T> type, string? location)
     {
-        var buffer = new ArrayBufferWriter<byte>(1024);
+        using var buffer = new PooledBuffer();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = type.Options.Encoder, SkipValidation = true }))
         {
             JsonSerializer.Serialize(writer, value, type);
         }
 
-        return new Answer(status, buffer.WrittenMemory, location);
+        return new Answer(status, buffer.ToArray(), location);
     }
 
     public Task ExecuteAsync(HttpContext httpContext)
@@ -44,6 +45,6 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
 
         response.ContentType = Json;
         response.ContentLength = Body.Length;
-        return response.BodyWriter.WriteAsync(Body, httpContext.RequestAborted).AsTask();
+        return httpContext.RequestServices.GetRequiredService<Transfers>().WriteAsync(httpContext, Body);
     }
 }

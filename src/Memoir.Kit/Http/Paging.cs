@@ -91,8 +91,8 @@ public static class QueryValues
             : throw Unreadable(name, "must be an RFC 3339 time such as 2026-01-31T09:30:00Z");
     }
 
-    /// <summary>Refuses parameters that the route does not know: a misspelt filter must not widen a search silently.</summary>
-    public static void RefuseUnknown(HttpRequest request, params ReadOnlySpan<string> known)
+    /// <exception cref="ProblemException">400 that names a parameter which is not known.</exception>
+    public static void RefuseUnknown(HttpRequest request, params IReadOnlyList<string> known)
     {
         foreach (var (name, _) in request.Query)
         {

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         {
             RefuseAmbiguousLength(http.Request);
             await next(http);
+            NameHead(http.Response);
             if (http.Response is { HasStarted: false, StatusCode: >= 400, ContentType: null, ContentLength: null })
             {
                 await ProblemAnswer.WriteAsync(http, OfStatus(http.Response.StatusCode));
@@ -31,13 +33,23 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         {
             await AnswerAsync(http, refusal);
         }
+        catch (BadHttpRequestException slow) when (slow.StatusCode == StatusCodes.Status408RequestTimeout && !http.Response.HasStarted)
+        {
+            http.Response.Clear();
+            http.Response.StatusCode = slow.StatusCode; // As the server itself refuses what comes too slowly: without a body.
+            http.Response.Headers.Connection = "close";
+        }
         catch (BadHttpRequestException refusal)
         {
             await AnswerAsync(http, OfStatus(refusal.StatusCode));
         }
+        catch (ConnectionResetException)
+        {
+            LeaveUnanswered(http);
+        }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // Nobody is there to read an answer.
+            LeaveUnanswered(http);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
@@ -56,9 +68,18 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
 
         var connection = http.Response.Headers.Connection;
         http.Response.Clear();
-        http.Response.Headers.Connection = connection;
+        http.Response.Headers.Connection = refusal.Problem is Problem.PayloadTooLarge ? "close" : connection; // Nobody should send the rest.
         SetHeaders(http);
         await ProblemAnswer.WriteAsync(http, refusal);
+    }
+
+    /// <summary>Nobody is there to read an answer; the status is for the measurements.</summary>
+    private static void LeaveUnanswered(HttpContext http)
+    {
+        if (!http.Response.HasStarted)
+        {
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
     }
 
     private static void SetHeaders(HttpContext http)
@@ -76,10 +97,20 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
     private static void RefuseAmbiguousLength(HttpRequest request)
     {
         if (request.Headers.TransferEncoding.Count > 0
-            && (request.Headers.ContainsKey("X-Content-Length") || request.Headers.TransferEncoding.ToString() != "chunked"))
+            && (request.Headers.ContainsKey("X-Content-Length") || !request.Headers.TransferEncoding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
         {
             request.HttpContext.Response.Headers.Connection = "close";
             throw new ProblemException(Problem.InvalidRequest, "The length of the body is stated in two ways.");
+        }
+    }
+
+    /// <summary>The routes name GET alone; HEAD comes with it.</summary>
+    private static void NameHead(HttpResponse response)
+    {
+        if (response is { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed }
+            && response.Headers.Allow.ToString() is var allowed && allowed.Split(", ").Contains(HttpMethods.Get))
+        {
+            response.Headers.Allow = allowed + ", " + HttpMethods.Head;
         }
     }
 

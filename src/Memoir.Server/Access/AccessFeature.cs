@@ -29,7 +29,8 @@ internal static class AccessFeature
             .Describe<CreateApiKeyRequest, ApiKeyResponse>(StatusCodes.Status201Created);
         group.MapGet("", ListAsync)
             .WithSummary("List a tenant's keys, oldest first, without their secrets.")
-            .Describe<ApiKeyList>(StatusCodes.Status200OK);
+            .Describe<ApiKeyList>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor"]));
         group.MapDelete("/{id:guid}", RevokeAsync)
             .WithSummary("Revoke a key; it is refused from the next request on.")
             .Describe(StatusCodes.Status204NoContent);

@@ -8,15 +8,42 @@ namespace Memoir.Server.Memories;
 /// <summary>Reads memories for the rooms that only look at them, and says what of a memory the index needs.</summary>
 internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> options)
 {
+    /// <summary>Of text that one answer holds, about: all of it is in memory until its reader has it.</summary>
+    public const int MostCharacters = 2_000_000;
+
+    private const int PortionSize = 32;
+
     private readonly double _halfLifeDays = options.Value.ImportanceHalfLifeDays;
 
     /// <summary>The memories at these places; those that are gone are left out.</summary>
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
         MemoryStore.ListBySequenceAsync(session, sequences);
 
-    /// <inheritdoc cref="ListBySequenceAsync(Session, IReadOnlyList{long})"/>
-    public Task<IReadOnlyList<Memory>> ListBySequenceAsync(Tenant tenant, IReadOnlyList<long> sequences, CancellationToken ct) =>
-        database.ReadAsync(tenant, session => ListBySequenceAsync(session, sequences), ct);
+    /// <summary>The memories at these places, the first ones first, until one answer could not hold more.</summary>
+    public Task<Dictionary<long, Memory>> FindBySequenceAsync(Tenant tenant, IReadOnlyList<long> sequences, CancellationToken ct) =>
+        database.ReadAsync(tenant, async session =>
+        {
+            var found = new Dictionary<long, Memory>(sequences.Count);
+            var characters = 0L;
+            foreach (var portion in sequences.Chunk(PortionSize))
+            {
+                foreach (var memory in await MemoryStore.ListBySequenceAsync(session, portion))
+                {
+                    found[memory.Sequence] = memory;
+                    characters += CharactersOf(memory);
+                }
+
+                if (characters >= MostCharacters)
+                {
+                    break;
+                }
+            }
+
+            return found;
+        }, ct);
+
+    /// <summary>What a memory adds to an answer, about.</summary>
+    public static long CharactersOf(Memory memory) => memory.Content.Length + memory.Metadata.Text.Length;
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
     public static async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)

@@ -128,13 +128,13 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
     /// <summary>What a memory was before its changes, newest first.</summary>
     /// <returns>Null when this tenant has no memory with that id.</returns>
-    public Task<IReadOnlyList<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
+    public Task<Portion<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, async session => await MemoryStore.FindAsync(session, id) is null
             ? null
             : await MemoryStore.ListVersionsAsync(session, id, below, limit), ct);
 
     /// <summary>A conversation's memories in the order they were said, after a place in it (before it when descending).</summary>
-    public Task<IReadOnlyList<Memory>> ListConversationAsync(
+    public Task<Portion<Memory>> ListConversationAsync(
         Tenant tenant, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit, CancellationToken ct) =>
         database.ReadAsync<IReadOnlyList<Memory>>(tenant, async session =>
         {

@@ -61,7 +61,7 @@ internal static class MemoryStore
         return session.ExecuteAsync(sql, new { memoryId, version.Version, version.Action, version.Actor, version.At, version.Snapshot });
     }
 
-    public static Task<IReadOnlyList<MemoryVersion>> ListVersionsAsync(Session session, Guid memoryId, long below, int limit)
+    public static Task<Portion<MemoryVersion>> ListVersionsAsync(Session session, Guid memoryId, long below, int limit)
     {
         const string sql = """
             SELECT version, action, actor, at, snapshot FROM memory_versions
@@ -69,7 +69,7 @@ internal static class MemoryStore
             ORDER BY version DESC LIMIT @limit
             """;
 
-        return session.QueryAsync<MemoryVersion>(sql, new { memoryId, below, limit });
+        return session.QueryPortionAsync<MemoryVersion>(sql, new { memoryId, below, limit }, v => v.Snapshot.Text.Length, MemoryReader.MostCharacters);
     }
 
     public static Task<Memory?> FindAsync(Session session, Guid id)
@@ -152,7 +152,7 @@ internal static class MemoryStore
             "SELECT sequence, content FROM memories WHERE tenant_id = @Tenant ORDER BY sequence", new { },
             row => read(row.Number(0), row.Text(1)));
 
-    public static Task<IReadOnlyList<Memory>> ListConversationAsync(
+    public static Task<Portion<Memory>> ListConversationAsync(
         Session session, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit)
     {
         const string forward = $"""
@@ -166,7 +166,8 @@ internal static class MemoryStore
             ORDER BY occurred_at DESC, sequence DESC LIMIT @limit
             """;
 
-        return session.QueryAsync<Memory>(ascending ? forward : backward, new { conversationId, at, sequence, limit });
+        return session.QueryPortionAsync<Memory>(
+            ascending ? forward : backward, new { conversationId, at, sequence, limit }, MemoryReader.CharactersOf, MemoryReader.MostCharacters);
     }
 
     /// <summary>Reads the index on (conversation, time) alone, and of it only the conversations of this page.</summary>

@@ -105,21 +105,19 @@ internal static class MessagesFeature
 
     private static async Task<IResult> ListVersionsAsync(HttpContext http, Guid id, MemoryService memories, CancellationToken ct)
     {
-        QueryValues.RefuseUnknown(http.Request, "tenant_id", "limit", "cursor");
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var page = Page.From(http.Request, $"history\n{tenant}\n{id}", values: 1);
         var below = page.After is { } values ? CursorNumber(values[0]) : long.MaxValue;
         var found = await memories.ListVersionsAsync(tenant, id, below, page.Limit + 1, ct) ?? throw NoSuchMessage();
-        var items = found.Take(page.Limit)
+        var items = found.Items.Take(page.Limit)
             .Select(v => new MessageVersionResponse(v.Version, v.Action, v.Actor, v.At, StoredJson.Element(v.Snapshot))).ToList();
-        var next = found.Count > page.Limit ? page.Next(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
+        var next = found.IsCut || found.Items.Count > page.Limit ? page.Next(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
         return Answer.Ok(new MessageHistory(items, next), WireJson.Of<MessageHistory>());
     }
 
     private static async Task<IResult> ListConversationAsync(
         HttpContext http, string conversationId, MemoryService memories, MessageAnswers answers, CancellationToken ct)
     {
-        QueryValues.RefuseUnknown(http.Request, "tenant_id", "limit", "cursor", "order");
         conversationId = PathText.Of(http, segment: 2, conversationId);
         new FieldChecks().Length("conversation_id", conversationId, 1, 255).ThrowIfAny();
         var ascending = QueryValues.Text(http.Request, "order") switch
@@ -134,15 +132,14 @@ internal static class MessagesFeature
             ? (CursorNumber(values[0]), CursorNumber(values[1]))
             : ascending ? (long.MinValue / 2000, 0) : (long.MaxValue / 2000, long.MaxValue);
         var found = await memories.ListConversationAsync(tenant, conversationId, Instants.FromMicrosecondsClamped(at), sequence, ascending, page.Limit + 1, ct);
-        var items = found.Take(page.Limit).ToList();
-        var next = found.Count <= page.Limit ? null : page.Next(
+        var items = found.Items.Take(page.Limit).ToList();
+        var next = !found.IsCut && found.Items.Count <= page.Limit ? null : page.Next(
             items[^1].OccurredAt.ToMicroseconds().ToString(CultureInfo.InvariantCulture), items[^1].Sequence.ToString(CultureInfo.InvariantCulture));
         return Answer.Ok(new MessageList([.. items.Select(m => answers.Of(m, tenant))], next), WireJson.Of<MessageList>());
     }
 
     private static async Task<IResult> ListConversationsAsync(HttpContext http, MemoryService memories, CancellationToken ct)
     {
-        QueryValues.RefuseUnknown(http.Request, "tenant_id", "limit", "cursor");
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var page = Page.From(http.Request, $"conversations\n{tenant}", values: 1);
         var found = await memories.ListConversationsAsync(tenant, page.After?[0] ?? "", page.Limit + 1, ct);

@@ -12,7 +12,10 @@ internal static class OperationDetails
     public static void Add(OpenApiOperation operation, IList<object> metadata, OpenApiDocument? document)
     {
         operation.Parameters ??= [];
-        foreach (var name in metadata.OfType<QueryParameters>().SelectMany(p => p.Names))
+        var policy = metadata.OfType<AccessPolicy>().LastOrDefault();
+        var known = metadata.OfType<QueryParameters>().LastOrDefault()
+            ?? (policy is { IsOpen: false, IsForScrapers: false, OperatorOnly: false } ? QueryParameters.TenantAlone : null);
+        foreach (var name in known?.Names ?? [])
         {
             operation.Parameters.Add(new OpenApiParameter
             {
@@ -23,7 +26,7 @@ internal static class OperationDetails
             });
         }
 
-        if (metadata.OfType<AccessPolicy>().LastOrDefault() is not { IsOpen: false } policy)
+        if (policy is not { IsOpen: false })
         {
             return;
         }

@@ -73,6 +73,10 @@ public sealed record SearchResponse
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? DegradedReason { get; init; }
+
+    /// <summary>True when the lowest items were left out because one answer holds about 2,000,000 characters of text.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Truncated { get; init; }
 }
 
 /// <summary>One memory that was found. Numbers are rounded to four decimals.</summary>

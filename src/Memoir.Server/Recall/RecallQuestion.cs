@@ -44,7 +44,8 @@ internal sealed record RecallQuestion(string Query)
 /// <summary>What was recalled, best first.</summary>
 /// <param name="Items">The hits.</param>
 /// <param name="DegradedReason">Why vectors had no part in it; null when all went as asked.</param>
-internal sealed record RecallAnswer(IReadOnlyList<RecalledMemory> Items, string? DegradedReason);
+/// <param name="IsCut">The lowest had no room in one answer.</param>
+internal sealed record RecallAnswer(IReadOnlyList<RecalledMemory> Items, string? DegradedReason, bool IsCut);
 
 /// <summary>One hit: the memory, why it ranks where it does, and the turns around it.</summary>
 internal sealed record RecalledMemory(Memory Memory, RecallHit Hit, IReadOnlyList<Memory> Neighbours, IReadOnlyList<Guid> LiftedBy);

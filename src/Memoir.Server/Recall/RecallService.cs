@@ -18,9 +18,9 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         var index = await indexes.GetAsync(tenant, ct);
         var scope = ScopeOf(question, time.Now());
         var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
-        var items = hits.Count == 0 ? [] : await FetchAsync(tenant, index, question, scope, hits, ct);
+        var (items, isCut) = hits.Count == 0 ? ([], false) : await FetchAsync(tenant, index, question, scope, hits, ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
-        return new RecallAnswer(items, reason);
+        return new RecallAnswer(items, reason, isCut);
     }
 
     private async Task<(IReadOnlyList<RecallHit> Hits, string? DegradedReason)> RankAsync(
@@ -70,32 +70,34 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
             parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
     };
 
-    private async Task<IReadOnlyList<RecalledMemory>> FetchAsync(
+    /// <returns>The memories, best first, and whether some had no room in one answer.</returns>
+    private async Task<(IReadOnlyList<RecalledMemory> Items, bool IsCut)> FetchAsync(
         Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits, CancellationToken ct)
     {
         var around = question.Neighbours == 0
             ? []
             : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
-        var wanted = hits.Select(h => h.Sequence)
-            .Concat(around.SelectMany(n => n))
-            .Concat(question.Explain ? hits.SelectMany(h => h.LiftedBy) : [])
+        var wanted = hits.SelectMany((hit, i) => (long[])[hit.Sequence, .. around.Length == 0 ? [] : around[i], .. question.Explain ? hit.LiftedBy : []])
             .Distinct().ToList();
-        var rows = (await memories.ListBySequenceAsync(tenant, wanted, ct)).ToDictionary(row => row.Sequence);
+        var rows = await memories.FindBySequenceAsync(tenant, wanted, ct);
 
-        // A hit whose row is gone was deleted between the ranking and this read.
         var items = new List<RecalledMemory>(hits.Count);
-        for (var i = 0; i < hits.Count; i++)
+        var characters = 0L;
+        for (var i = 0; i < hits.Count && characters < MemoryReader.MostCharacters; i++)
         {
+            // A hit whose row is gone was deleted between the ranking and this read, or stands behind the cut.
             if (rows.TryGetValue(hits[i].Sequence, out var row))
             {
                 var neighbours = around.Length == 0 ? [] : around[i].Where(rows.ContainsKey).Select(n => rows[n]).ToList();
                 var lifted = hits[i].LiftedBy.Where(rows.ContainsKey).Select(n => rows[n].Id).ToList();
                 items.Add(new RecalledMemory(row, hits[i], neighbours, lifted));
+                characters += MemoryReader.CharactersOf(row) + neighbours.Sum(MemoryReader.CharactersOf);
             }
         }
 
         items.Sort(ByScore);
-        return items;
+        var isFull = Math.Max(characters, rows.Values.Sum(MemoryReader.CharactersOf)) >= MemoryReader.MostCharacters;
+        return (items, isFull && items.Count < hits.Count);
     }
 
     /// <summary>By the score as the wire shows it, ties newer first: later said, else later written. The order of the cut, too.</summary>

@@ -11,6 +11,7 @@ internal static class SearchAnswer
         Items = [.. answer.Items.Select(item => ItemOf(item, question))],
         Degraded = answer.DegradedReason is null ? null : true,
         DegradedReason = answer.DegradedReason,
+        Truncated = answer.IsCut ? true : null,
     };
 
     private static SearchItem ItemOf(RecalledMemory item, RecallQuestion question)

@@ -18,7 +18,6 @@ internal static class SearchQuery
 
     public static SearchRequest Read(HttpRequest request)
     {
-        QueryValues.RefuseUnknown(request, Names);
         return new SearchRequest
         {
             TenantId = QueryValues.Text(request, "tenant_id"),

@@ -1,5 +1,6 @@
 using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
+using Memoir.Faults.SlowClients;
 
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
@@ -12,6 +13,7 @@ return args switch
 {
     ["kill9", .. var rest] => await Kill9Command.RunAsync(rest, stop.Token),
     ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
+    ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
     _ => Usage(),
 };
 
@@ -19,7 +21,7 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|jobs [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|jobs|slow [options]
 
         kill9: nothing that was acknowledged is lost
           --cycles N          how many times the server is killed (20)
@@ -34,6 +36,10 @@ static int Usage()
           --good N            good jobs around the poisoned ones (1000)
           --server PATH       as above
           --expect-doubles    succeeds only when an effect is found twice: the control
+
+        slow: half-open connections, slow bodies and slow readers beside honest clients
+          --quick             300 half-open connections and 20 slow readers instead of 2000 and 50; no waiting for the last cut
+          --server PATH       as above
         """);
     return 64;
 }

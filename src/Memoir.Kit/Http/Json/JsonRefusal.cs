@@ -10,47 +10,56 @@ internal static partial class JsonRefusal
 
     public static ProblemException Explain(JsonException exception)
     {
-        var at = (exception.Path ?? "$").TrimStart('$').TrimStart('.');
-        if (Missing().Match(exception.Message) is { Success: true } missing)
+        var at = Shortened((exception.Path ?? "$").TrimStart('$').TrimStart('.'));
+        var message = Shortened(exception.Message);
+        if (Missing().Match(message) is { Success: true } missing)
         {
             var names = Quoted().Matches(missing.Groups["names"].Value).Select(m => Join(at, m.Groups[1].Value)).ToArray();
             return new ProblemException(
                 Problem.InvalidBody, $"Missing: {string.Join(", ", names)}.", names.ToDictionary(n => n, _ => IsMissing));
         }
 
-        if (Unknown().Match(exception.Message) is { Success: true } unknown)
+        if (Unknown().Match(message) is { Success: true } unknown)
         {
             return ProblemException.Body(Named(at, unknown.Groups["name"].Value), "is not a known member");
         }
 
-        if (Null().Match(exception.Message) is { Success: true } missingValue)
+        if (Null().Match(message) is { Success: true } missingValue)
         {
             return ProblemException.Body(at.Length > 0 ? at : missingValue.Groups["name"].Value, "must not be null");
         }
 
-        if (Duplicate().Match(exception.Message) is { Success: true } duplicate)
+        if (Duplicate().Match(message) is { Success: true } duplicate)
         {
             return ProblemException.Body(Named(at, duplicate.Groups["name"].Value), "appears twice");
         }
 
-        if (exception.Message.Contains("maximum configured depth", StringComparison.Ordinal))
+        if (message.Contains("maximum configured depth", StringComparison.Ordinal))
         {
             return ProblemException.Body("", "The body is nested more than 32 deep.");
         }
 
-        if (exception.InnerException is not null and not JsonException { InnerException: null } || exception.Message.Contains("could not be converted", StringComparison.Ordinal)
-            || exception.Message.Contains("RFC 3339", StringComparison.Ordinal)
-            || exception.Message.Contains("nullability annotation", StringComparison.Ordinal))
+        if (exception.InnerException is not null and not JsonException { InnerException: null } || message.Contains("could not be converted", StringComparison.Ordinal)
+            || message.Contains("RFC 3339", StringComparison.Ordinal)
+            || message.Contains("nullability annotation", StringComparison.Ordinal))
         {
-            if (at.Length > 0 || exception.Message.Contains("could not be converted", StringComparison.Ordinal))
+            if (at.Length > 0 || message.Contains("could not be converted", StringComparison.Ordinal))
             {
-                return ProblemException.Body(at, at.Length == 0 ? "The body must be a JSON object." : Expected(exception.Message));
+                return ProblemException.Body(at, at.Length == 0 ? "The body must be a JSON object." : Expected(message));
             }
         }
 
         return ProblemException.Body("", exception.LineNumber is { } line
             ? $"The body is not valid JSON (line {line + 1}, byte {exception.BytePositionInLine + 1})."
             : "The body is not valid JSON.");
+    }
+
+    /// <summary>A member's name may be as long as the body: neither a pattern nor the answer should have to go through all of it.</summary>
+    private static string Shortened(string text)
+    {
+        const int part = 400;
+
+        return text.Length <= 2 * part ? text : $"{text[..part]}…{text[^part..]}";
     }
 
     private static string Expected(string message) => Target().Match(message).Groups["type"].Value switch

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Memoir.Kit.Http.Json;
 
@@ -35,24 +36,22 @@ public static class StrictJson
             throw TooLarge(limit);
         }
 
-        var body = new RequestBody((int)(http.Request.ContentLength ?? 4096));
+        var body = new RequestBody(http.RequestServices.GetRequiredService<Transfers>());
         try
         {
             var reader = http.Request.BodyReader;
             while (true)
             {
                 var read = await reader.ReadAsync(http.RequestAborted);
-                foreach (var part in read.Buffer)
+                try
                 {
-                    if (body.Length + part.Length > limit)
-                    {
-                        throw TooLarge(limit);
-                    }
-
-                    body.Append(part.Span);
+                    Append(body, read.Buffer, limit);
+                }
+                finally
+                {
+                    reader.AdvanceTo(read.Buffer.End); // Also before a refusal: the server reads on to the end of the body.
                 }
 
-                reader.AdvanceTo(read.Buffer.End);
                 if (read.IsCompleted)
                 {
                     break;
@@ -61,6 +60,11 @@ public static class StrictJson
 
             RefuseUnkeepableText(body.Span);
             return body;
+        }
+        catch (IOException exception) when (exception.InnerException is OverflowException)
+        {
+            body.Dispose();
+            throw new BadHttpRequestException("The size of a chunk is no number.", exception);
         }
         catch
         {
@@ -128,6 +132,19 @@ public static class StrictJson
         }
     }
 
+    private static void Append(RequestBody body, ReadOnlySequence<byte> parts, int limit)
+    {
+        if (body.Length + parts.Length > limit)
+        {
+            throw TooLarge(limit);
+        }
+
+        foreach (var part in parts)
+        {
+            body.Append(part.Span);
+        }
+    }
+
     /// <summary>The four digits of <c>\uXXXX</c>, or -1 when they are not there (the parser will say so).</summary>
     private static int Hex(ReadOnlySpan<byte> escape) =>
         escape.Length >= 6 && System.Buffers.Text.Utf8Parser.TryParse(escape.Slice(2, 4), out ushort value, out var used, 'x') && used == 4
@@ -182,36 +199,5 @@ public static class StrictJson
             Span<byte> text = stackalloc byte[WireInstant.MaxLength];
             writer.WriteStringValue(text[..WireInstant.Format(value, text)]);
         }
-    }
-}
-
-/// <summary>A whole request body in a pooled buffer.</summary>
-public sealed class RequestBody(int sizeHint) : IDisposable
-{
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(Math.Clamp(sizeHint, 256, 16 * 1024 * 1024));
-
-    public int Length { get; private set; }
-
-    public ReadOnlySpan<byte> Span => _buffer.AsSpan(0, Length);
-
-    public void Append(ReadOnlySpan<byte> part)
-    {
-        if (Length + part.Length > _buffer.Length)
-        {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Length + part.Length, _buffer.Length * 2));
-            Span.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = larger;
-        }
-
-        part.CopyTo(_buffer.AsSpan(Length));
-        Length += part.Length;
-    }
-
-    public void Dispose()
-    {
-        ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = [];
-        Length = 0;
     }
 }

@@ -15,12 +15,16 @@ namespace Memoir.Server.Recall.Indexes;
 internal sealed class RecallIndexes
 {
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, int> _unseenWrites = new(StringComparer.Ordinal);
+
+    /// <summary>Writes of tenants whose index is not in memory. Two tenants may share a counter: their merge then comes a little early.</summary>
+    private readonly int[] _unseenWrites = new int[4096];
+
     private readonly IndexLoader _loader;
     private readonly IndexMergeQueue _merges;
     private readonly MemoryVectors _vectors;
     private readonly RecallOptions _options;
     private readonly TimeProvider _time;
+    private long _bytes;
 
     public RecallIndexes(
         IndexLoader loader, IndexMergeQueue merges, MemoryVectors vectors, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
@@ -30,7 +34,7 @@ internal sealed class RecallIndexes
         _vectors = vectors;
         _options = options.Value;
         _time = time;
-        meters.IndexCacheBytes = EstimatedBytes;
+        meters.IndexCacheBytes = () => Volatile.Read(ref _bytes);
     }
 
     /// <summary>Hands over a memory that is new in this transaction.</summary>
@@ -61,7 +65,7 @@ internal sealed class RecallIndexes
     {
         await IndexStore.EraseAsync(session);
         var tenant = session.Tenant.Id;
-        session.AfterCommit(() => _entries.TryRemove(tenant, out _));
+        session.AfterCommit(() => Drop(tenant));
     }
 
     /// <summary>The tenant's index, read from the database when it is not in memory.</summary>
@@ -85,7 +89,15 @@ internal sealed class RecallIndexes
         }
 
         var space = index.VectorsOf(generation);
-        await space.LoadOnce(() => _loader.LoadVectorsAsync(tenant, index, space, CancellationToken.None)).WaitAsync(ct);
+        if (!space.IsLoaded)
+        {
+            await space.LoadOnce(() => _loader.LoadVectorsAsync(tenant, index, space, CancellationToken.None)).WaitAsync(ct);
+            if (_entries.TryGetValue(tenant.Id, out var entry))
+            {
+                Count(entry);
+            }
+        }
+
         return space.Table;
     }
 
@@ -111,8 +123,15 @@ internal sealed class RecallIndexes
         }
 
         var ready = entry.Complete(await load);
-        _unseenWrites.TryRemove(tenant.Id, out _);
+        if (ready.State is null && ready.Lexical.LiveCount == 0)
+        {
+            // Nothing is stored: reading that again costs less than remembering every name that anybody makes up.
+            _entries.TryRemove(new KeyValuePair<string, Entry>(tenant.Id, entry));
+            return ready;
+        }
+
         _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
+        Count(entry);
         Evict(tenant.Id);
         return ready;
     }
@@ -125,7 +144,8 @@ internal sealed class RecallIndexes
             if (!_entries.TryGetValue(tenant.Id, out var entry))
             {
                 // Nobody searches here yet. Many writes are still worth a segment, or the first search would read them all.
-                if (_unseenWrites.AddOrUpdate(tenant.Id, 1, static (_, count) => count + 1) % IndexMergeQueue.SmallestMerge == 0)
+                ref var unseen = ref _unseenWrites[(uint)tenant.Id.GetHashCode(StringComparison.Ordinal) % (uint)_unseenWrites.Length];
+                if (Interlocked.Increment(ref unseen) % IndexMergeQueue.SmallestMerge == 0)
                 {
                     _merges.Request(tenant);
                 }
@@ -137,46 +157,81 @@ internal sealed class RecallIndexes
             if (entry.Ready is { } ready)
             {
                 _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
+                Count(entry);
             }
         });
     }
 
+    /// <summary>Makes room for several at once, so that finding the oldest is not paid for by every load.</summary>
     private void Evict(string keep)
     {
-        while (EstimatedBytes() > _options.IndexCacheMegabytes * 1024L * 1024L)
+        var budget = _options.IndexCacheMegabytes * 1024L * 1024L;
+        if (Volatile.Read(ref _bytes) <= budget)
         {
-            // Null when the index that is kept needs more than the budget all alone: it stays, for nothing works without it.
-            var others = _entries.Where(e => e.Key != keep && e.Value.Ready is not null);
-            var oldest = others.Select(e => (KeyValuePair<string, Entry>?)e).MinBy(e => e!.Value.Value.LastUsed);
-            if (oldest is null || !_entries.TryRemove(oldest.Value))
+            return;
+        }
+
+        // The one that is kept may need more than the budget all alone: it stays, for nothing works without it.
+        foreach (var (tenant, _) in _entries.Where(e => e.Key != keep && e.Value.Ready is not null).OrderBy(e => e.Value.LastUsed).ToList())
+        {
+            Drop(tenant);
+            if (Volatile.Read(ref _bytes) <= budget - (budget / 16))
             {
                 return;
             }
         }
     }
 
-    private long EstimatedBytes()
+    private void Drop(string tenant)
     {
-        var sum = 0L;
-        foreach (var entry in _entries.Values)
+        if (_entries.TryRemove(tenant, out var entry))
         {
-            sum += entry.Ready?.EstimatedBytes ?? 0;
+            Interlocked.Add(ref _bytes, -entry.Leave());
         }
-
-        return sum;
     }
+
+    private void Count(Entry entry) => Interlocked.Add(ref _bytes, entry.Recount());
 
     /// <summary>An index on its way into memory, or there. Changes that commit while it is read are kept and applied after.</summary>
     private sealed class Entry
     {
+        /// <summary>Objects and empty tables, which the estimate of an index leaves out.</summary>
+        private const long BytesOfAnEntry = 4096;
+
         private readonly Lock _gate = new();
         private List<Action<LoadedIndex>>? _pending = [];
         private Task<LoadedIndex>? _load;
         private volatile LoadedIndex? _ready;
+        private long _counted;
+        private bool _isGone;
 
         public LoadedIndex? Ready => _ready;
 
         public long LastUsed { get; set; }
+
+        /// <returns>How much more it holds than when it was counted last.</returns>
+        public long Recount()
+        {
+            lock (_gate)
+            {
+                var now = _isGone || _ready is not { } ready ? 0 : BytesOfAnEntry + ready.EstimatedBytes;
+                var more = now - _counted;
+                _counted = now;
+                return more;
+            }
+        }
+
+        /// <returns>What was counted for it; from now on it counts nothing.</returns>
+        public long Leave()
+        {
+            lock (_gate)
+            {
+                _isGone = true;
+                var counted = _counted;
+                _counted = 0;
+                return counted;
+            }
+        }
 
         public Task<LoadedIndex> LoadOnce(Func<Task<LoadedIndex>> load)
         {

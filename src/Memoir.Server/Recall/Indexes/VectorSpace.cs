@@ -16,6 +16,8 @@ internal sealed class VectorSpace(EmbeddingGeneration generation)
     /// <summary>What was set while the stored vectors are being read; null once they are. Guarded by the index.</summary>
     public HashSet<long>? NewerThanScan { get; set; } = [];
 
+    public bool IsLoaded => Volatile.Read(ref _load) is { IsCompletedSuccessfully: true };
+
     /// <summary>One load serves all who wait for it.</summary>
     public Task LoadOnce(Func<Task> load)
     {

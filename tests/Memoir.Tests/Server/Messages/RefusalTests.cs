@@ -235,13 +235,13 @@ public sealed class RefusalTests(SharedServer shared) : IClassFixture<SharedServ
 
     [Theory]
     [InlineData("GET", "/v1/messages", "POST")]
-    [InlineData("PUT", "/v1/messages/01900000-0000-7000-8000-000000000000", "DELETE, GET, PATCH")]
-    [InlineData("POST", "/v1/conversations", "GET")]
-    [InlineData("DELETE", "/v1/memory/search", "GET, POST")]
-    [InlineData("HEAD", "/v1/conversations", "GET")]
+    [InlineData("PUT", "/v1/messages/01900000-0000-7000-8000-000000000000", "DELETE, GET, HEAD, PATCH")]
+    [InlineData("POST", "/v1/conversations", "GET, HEAD")]
+    [InlineData("DELETE", "/v1/memory/search", "GET, HEAD, POST")]
+    [InlineData("HEAD", "/v1/messages", "POST")]
     [InlineData("OPTIONS", "/v1/messages", "POST")]
-    [InlineData("TRACE", "/health", "GET")]
-    [InlineData("BREW", "/health", "GET")]
+    [InlineData("TRACE", "/health", "GET, HEAD")]
+    [InlineData("BREW", "/health", "GET, HEAD")]
     public async Task Another_method_is_405_and_tells_the_right_ones(string method, string url, string allowed)
     {
         var refused = await shared.App.As("acme").SendAsync(method, url);

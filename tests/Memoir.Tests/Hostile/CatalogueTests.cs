@@ -1,0 +1,106 @@
+using System.Globalization;
+using Memoir.Tests.Architecture;
+using Memoir.Tests.Testing;
+
+namespace Memoir.Tests.Hostile;
+
+/// <summary>Every hostile request of docs/hostile-input.md against the real program over a raw connection.</summary>
+public sealed class CatalogueTests(HostileServer server) : IClassFixture<HostileServer>
+{
+    private static readonly HostileCase[] Cases = [.. FramingCases.All, .. BodyCases.All, .. InjectionCases.All, .. LimitCases.All];
+
+    /// <summary>Attacks that are no single request, with the tests that make them.</summary>
+    private static readonly (string Id, string What, string Test)[] Elsewhere =
+    [
+        ("H19", "100 pipelined requests with the keys of two tenants", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Pipelined_requests_are_answered_in_order_each_for_its_own_tenant)}"),
+        ("H22", "spoofed forwarding headers change neither links nor who is local", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Forwarding_headers_change_no_link)}"),
+        ("H23", "a body that stops", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.A_body_that_stops_is_cut_off_with_408)}"),
+        ("H23", "slow headers, slow bodies, slow readers and half-open connections by the thousand", "tests/faults/run.sh slow"),
+        ("Y16", "overrides, zero width and tag characters come back byte for byte", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Text_comes_back_byte_for_byte)}"),
+        ("Y17", "composed and decomposed letters name two conversations", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Ids_are_bytes_and_not_what_they_look_like)}"),
+        ("I09", "line ends, escapes and JSON in everything that might be logged", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Nothing_that_a_caller_sends_makes_a_log_line)}"),
+        ("I12", "names made up by callers add no series to the metrics", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.No_value_of_a_caller_is_a_label)}"),
+        ("L04", "a cursor of another list, tenant or order", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.A_cursor_continues_its_own_list_alone)}"),
+        ("L07", "searches in tenants that do not exist leave nothing in memory", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Tenants_that_are_made_up_leave_nothing_in_memory)}"),
+    ];
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, int> Ids
+    {
+        get
+        {
+            var data = new TheoryData<string, int>();
+            foreach (var (index, hostile) in Cases.Index())
+            {
+                data.Add(hostile.ToString(), index);
+            }
+
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Ids))]
+    public async Task The_request_gets_its_answer_and_changes_nothing(string name, int index)
+    {
+        var hostile = Cases[index];
+        var before = await server.StateAsync();
+
+        foreach (var request in hostile.Requests())
+        {
+            Verify(name, hostile.Expected, await server.SendAsync(request, hostile.Expected.EndsWith("closed", StringComparison.Ordinal) ? int.MaxValue : 1));
+        }
+
+        using var client = server.Server.Client();
+        Assert.Equal("{\"status\":\"ok\"}", await client.GetStringAsync("/health", Ct));
+        Assert.Equal(before, await server.StateAsync());
+    }
+
+    [Fact]
+    public void The_table_in_the_docs_is_the_truth()
+    {
+        var rows = Cases.Select(c => $"| {c.Id} | {c.What.Replace("|", "\\|", StringComparison.Ordinal)} | {c.Expected} | |")
+            .Concat(Elsewhere.Select(e => $"| {e.Id} | {e.What} | | {e.Test} |"))
+            .OrderBy(row => row.Split('|')[1], StringComparer.Ordinal);
+        var documented = File.ReadLines(Path.Combine(SourceText.Root, "docs", "hostile-input.md"))
+            .SkipWhile(line => line != "| id | what is sent | answer | test |").Skip(2).TakeWhile(line => line.StartsWith('|'));
+
+        var truth = string.Join('\n', rows);
+        File.WriteAllText(Path.Combine(AppContext.BaseDirectory, "hostile-input-table.md"), truth); // What to put there when it differs.
+        Assert.Equal(truth, string.Join('\n', documented));
+    }
+
+    private static void Verify(string name, string expected, RawAnswer answer)
+    {
+        var seen = string.Join(" / ", answer.Answers.Select(a => $"{a.Status} {a.Body}"));
+        Assert.True(answer.Answers.All(a => a.Status != 500), $"{name}: {seen}");
+        var parts = expected.Split(", ");
+        if (parts[0] == "goaway")
+        {
+            Assert.Equal("\0\0\b\u0007\0\0\0\0\0\0\0\0\0\0\0\0\r"u8, answer.Bytes);
+        }
+        else
+        {
+            string[] wanted = [.. parts.Where(part => part != "closed")];
+            Assert.True(answer.Answers.Count == wanted.Length, $"{name}: {answer.Answers.Count} answers: {seen}");
+            foreach (var (want, got) in wanted.Zip(answer.Answers))
+            {
+                Assert.True(want.Split(" or ").Any(one => Matches(one, got)), $"{name}: {want} was expected: {seen}");
+            }
+        }
+
+        Assert.True(answer.IsClosed || !parts.Contains("closed"), $"{name}: the connection is open.");
+    }
+
+    /// <summary>A status alone stands for an answer of the HTTP server, which has no body, or for a success.</summary>
+    private static bool Matches(string expected, (int Status, string Head, string Body) answer)
+    {
+        var parts = expected.Split(' ');
+        if (answer.Status != int.Parse(parts[0], CultureInfo.InvariantCulture))
+        {
+            return false;
+        }
+
+        return parts.Length == 1 || Wire.Parse(answer.Body).Text("type") == "urn:memoir:problem:" + parts[1];
+    }
+}
