@@ -17,13 +17,12 @@ public sealed class JobRegister(Database database, JobQueue queue, TimeProvider 
         database.ReadAsync(tenant, session => JobRecordStore.FindAsync(session, id), ct);
 
     /// <summary>Queues a job that failed or is dead as if it were new.</summary>
-    /// <returns>Null when this tenant has no such job.</returns>
-    /// <exception cref="ProblemException">The job stands otherwise: 409 <c>conflict</c>.</exception>
-    public Task<JobRecord?> RetryAsync(
+    /// <exception cref="ProblemException">There is no such job, or it stands otherwise: 409 <c>conflict</c>.</exception>
+    public Task<JobRecord> RetryAsync(
         Tenant tenant, Guid id, string actor, string requestId, Companion<JobRecord>? companion, CancellationToken ct)
     {
         var now = time.Now();
-        return database.WriteAsync<JobRecord?>(tenant, async session =>
+        return database.WriteAsync(tenant, async session =>
         {
             if (companion is not null)
             {
@@ -32,9 +31,10 @@ public sealed class JobRegister(Database database, JobQueue queue, TimeProvider 
 
             if (await JobRecordStore.RequeueAsync(session, id, now) == 0)
             {
-                return await JobRecordStore.FindAsync(session, id) is { } other
-                    ? throw Stands(other, "Only a job that failed or is dead can be tried again")
-                    : null;
+                // Thrown, not returned: a refusal must not keep the idempotency key.
+                throw await JobRecordStore.FindAsync(session, id) is { } other
+                    ? Stands(other, "Only a job that failed or is dead can be tried again")
+                    : NoSuchJob();
             }
 
             var job = (await JobRecordStore.FindAsync(session, id))!;
@@ -50,24 +50,24 @@ public sealed class JobRegister(Database database, JobQueue queue, TimeProvider 
     }
 
     /// <summary>Forgets a dead job.</summary>
-    /// <returns>False when this tenant has no such job.</returns>
-    /// <exception cref="ProblemException">The job is not dead: 409 <c>conflict</c>.</exception>
-    public Task<bool> DropAsync(Tenant tenant, Guid id, string actor, string requestId, CancellationToken ct)
+    /// <exception cref="ProblemException">There is no such job, or it is not dead: 409 <c>conflict</c>.</exception>
+    public Task DropAsync(Tenant tenant, Guid id, string actor, string requestId, CancellationToken ct)
     {
         var now = time.Now();
         return database.WriteAsync(tenant, async session =>
         {
             if (await JobRecordStore.DeleteDeadAsync(session, id) == 0)
             {
-                return await JobRecordStore.FindAsync(session, id) is { } other
-                    ? throw Stands(other, "Only a dead job can be deleted")
-                    : false;
+                throw await JobRecordStore.FindAsync(session, id) is { } other
+                    ? Stands(other, "Only a dead job can be deleted")
+                    : NoSuchJob();
             }
 
             await AuditLog.AppendAsync(session, new AuditRecord(actor, "job.delete", id.ToString(), 1, requestId), now);
-            return true;
         }, ct);
     }
+
+    public static ProblemException NoSuchJob() => ProblemException.NotFound("There is no such job.");
 
     private static ProblemException Stands(JobRecord job, string rule) => new(Problem.Conflict, $"{rule}; this one is {job.Status}.");
 }

@@ -60,7 +60,7 @@ internal static class JobsFeature
     private static async Task<IResult> FindAsync(HttpContext http, Guid id, JobRegister jobs, CancellationToken ct)
     {
         var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var job = await jobs.FindAsync(tenant, id, ct) ?? throw NoSuchJob();
+        var job = await jobs.FindAsync(tenant, id, ct) ?? throw JobRegister.NoSuchJob();
         return Answer.Ok(ToResponse(job), WireJson.Of<JobResponse>());
     }
 
@@ -72,15 +72,14 @@ internal static class JobsFeature
             StatusCodes.Status202Accepted, ToResponse(job), WireJson.Of<JobResponse>(), caller.Locate($"/v1/jobs/{job.Id}", tenant));
 
         var companion = http.Idempotently<JobRecord>(body: [], Accepted);
-        return Accepted(await jobs.RetryAsync(tenant, id, caller.Credential, RequestId.Of(http), companion, ct) ?? throw NoSuchJob());
+        return Accepted(await jobs.RetryAsync(tenant, id, caller.Credential, RequestId.Of(http), companion, ct));
     }
 
     private static async Task<IResult> DropAsync(HttpContext http, Guid id, JobRegister jobs, CancellationToken ct)
     {
         var caller = Caller.Of(http);
-        return await jobs.DropAsync(caller.ActIn(http, stated: null), id, caller.Credential, RequestId.Of(http), ct)
-            ? Answer.NoContent
-            : throw NoSuchJob();
+        await jobs.DropAsync(caller.ActIn(http, stated: null), id, caller.Credential, RequestId.Of(http), ct);
+        return Answer.NoContent;
     }
 
     private static (DateTimeOffset At, Guid Id) Before(Page page)
@@ -107,6 +106,4 @@ internal static class JobsFeature
         NextAttemptAt = job.Status == JobStatus.Failed ? job.DueAt : null,
         Error = job.LastError,
     };
-
-    private static ProblemException NoSuchJob() => ProblemException.NotFound("There is no such job.");
 }

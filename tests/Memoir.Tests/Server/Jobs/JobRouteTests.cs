@@ -140,6 +140,22 @@ public sealed class JobRouteTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task A_retry_that_is_refused_does_not_use_up_its_idempotency_key(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var acme = server.As("acme");
+        acme.DefaultRequestHeaders.Add("Idempotency-Key", "again");
+        var unknown = Guid.CreateVersion7();
+        var id = await EnqueueAsync(server, "unheard-of");
+
+        await (await acme.SendAsync("POST", $"/v1/jobs/{unknown}/retry")).RefusedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await acme.SendAsync("POST", $"/v1/jobs/{unknown}/retry")).RefusedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await acme.SendAsync("POST", $"/v1/jobs/{id}/retry")).RefusedAsync(HttpStatusCode.Conflict, "conflict");
+        await server.RunJobsAsync();
+        await (await acme.SendAsync("POST", $"/v1/jobs/{id}/retry")).JsonAsync(HttpStatusCode.Accepted);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task The_list_is_newest_first_page_by_page_and_filtered(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);
