@@ -1,3 +1,4 @@
+using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Recall;
 
 namespace Memoir.Server.Memories;

@@ -136,16 +136,16 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     /// <summary>A conversation's memories in the order they were said, after a place in it (before it when descending).</summary>
     public Task<Portion<Memory>> ListConversationAsync(
         Tenant tenant, string conversationId, DateTimeOffset at, long sequence, bool ascending, int limit, CancellationToken ct) =>
-        database.ReadAsync<IReadOnlyList<Memory>>(tenant, async session =>
+        database.ReadAsync(tenant, async session =>
         {
             var found = await MemoryStore.ListConversationAsync(session, conversationId, at, sequence, ascending, limit);
-            var settled = new List<Memory>(found.Count);
-            foreach (var memory in found)
+            var settled = new List<Memory>(found.Items.Count);
+            foreach (var memory in found.Items)
             {
                 settled.Add(await SettledAsync(session, memory));
             }
 
-            return settled;
+            return found with { Items = settled };
         }, ct);
 
     public Task<IReadOnlyList<Conversation>> ListConversationsAsync(Tenant tenant, string after, int limit, CancellationToken ct) =>

@@ -240,7 +240,7 @@ public sealed class EmbeddingChoiceTests : IAsyncLifetime
     [Fact]
     public async Task A_pass_that_was_cut_off_goes_on_where_it_was()
     {
-        await using (var first = await StartInAsync())
+        await using (var first = await StartInAsync(("JobLanes", "1")))
         {
             var client = first.As("acme");
             await FillAsync(first, client, 150);
@@ -248,7 +248,7 @@ public sealed class EmbeddingChoiceTests : IAsyncLifetime
             await first.Services.GetRequiredService<JobWorker>().RunBatchAsync(Ct);
 
             // A claim without an end is what a killed process leaves.
-            Assert.Single(await first.Services.GetRequiredService<JobQueue>().ClaimAsync(Ct));
+            Assert.NotNull(await first.Services.GetRequiredService<JobQueue>().ClaimAsync(cutOffToo: false, Ct));
         }
 
         var asked = _provider.Requests.Count;
