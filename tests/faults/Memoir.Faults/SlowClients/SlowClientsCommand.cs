@@ -34,6 +34,7 @@ internal static class SlowClientsCommand
             ["MEMORY_PORT"] = $"{port}",
             ["MEMORY_API_KEYS"] = Key,
             ["MEMORY_LOG_LEVEL"] = "ERROR",
+            ["DOTNET_GCHeapHardLimit"] = "18000000", // 384 MiB, what the runtime takes in a container of 512.
         };
 
         await using var server = ServerProcess.Start(ServerProcess.DotnetHost, [options.ServerPath], port, settings);

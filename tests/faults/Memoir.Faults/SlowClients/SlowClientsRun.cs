@@ -15,7 +15,7 @@ internal sealed class SlowClientsRun(SlowClientsOptions options, ServerProcess s
     /// <summary>The pool of the honest client may open another connection.</summary>
     private const int Spare = 2;
 
-    private const long MostBytesOfReaders = 256L * 1024 * 1024;
+    private const long MostBytesOfReaders = 384L * 1024 * 1024;
 
     public static readonly JsonSerializerOptions Unescaped = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -90,7 +90,7 @@ internal sealed class SlowClientsRun(SlowClientsOptions options, ServerProcess s
         var peak = before;
         for (var i = 0; i < options.Readers; i++)
         {
-            await ConnectAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {SlowClientsCommand.Key}\r\n\r\n", receiveBuffer: 4096, ct);
+            await ConnectAsync($"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nx-api-key: {SlowClientsCommand.Key}\r\n\r\n", receiveBuffer: 4096, ct);
             await Task.Delay(100, ct);
             peak = Math.Max(peak, server.ResidentBytes);
         }
