@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Memoir.Faults.Cycles;
+using Memoir.Faults.Disk;
 using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
 using Memoir.Faults.SlowClients;
@@ -9,9 +12,20 @@ Console.CancelKeyPress += (_, pressed) =>
     stop.Cancel();
 };
 
+// Mounted images are only unmounted when the program ends by itself.
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stop.Cancel();
+});
+
 return args switch
 {
-    ["kill9", .. var rest] => await Kill9Command.RunAsync(rest, stop.Token),
+    ["kill9", .. var rest] => await CycleCommand.RunAsync("kill9", rest, (options, ledger, folder) => new KillFault(options, ledger, folder), stop.Token),
+    ["powercut", .. var rest] => await PowerCutCommand.RunAsync(rest, stop.Token),
+    ["fsync", .. var rest] => await CycleCommand.RunAsync("fsync", rest, (options, ledger, folder) => new SyncErrorFault(options, ledger, folder), stop.Token),
+    ["full", .. var rest] => await FullDiskCommand.RunAsync(rest, stop.Token),
+    ["recovery", .. var rest] => await CycleCommand.RunAsync("recovery", rest, (options, ledger, folder) => new RecoveryFault(options, ledger, folder), stop.Token),
     ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
     ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
     _ => Usage(),
@@ -21,15 +35,21 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|jobs|slow [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|slow [options]
 
-        kill9: nothing that was acknowledged is lost
-          --cycles N          how many times the server is killed (20)
+        kill9, powercut, fsync, full, recovery: nothing that was acknowledged is lost
+        when the server is killed, the power is cut, an fsync fails, the disk is full, it is killed while it starts
+          --cycles N          how many times that happens (20)
           --seed N            repeats the choices of a run, though not its timing
           --server PATH       the Memoir.Server.dll to run (the Release build beside this program)
           --writers N         connections that write at once (6)
           --search-limit N    messages looked up by search in each cycle (all)
           --expect-loss       succeeds only when something acknowledged is found missing: the control
+
+          --seeded NAME       the promise that a server built with -p:SeededFault=Storage breaks
+          --preload LIBRARY   loaded into the server before all others
+          --fs NAMES          powercut: the file systems, one run each (xfs,ext4)
+          --messages N        recovery: what lies in the database before (20000)
 
         jobs: each job has its effect once; poisoned ones stop no others
           --jobs N            jobs of the run with kills, stops and clock shifts (5000)

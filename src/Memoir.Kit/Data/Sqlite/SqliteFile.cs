@@ -31,6 +31,12 @@ internal sealed class SqliteFile : IDisposable
         try
         {
             RefuseForeignBytes(path);
+#if FAULT_STORAGE
+            if (SeededFault.Is("DropLogAtStart"))
+            {
+                File.Delete(path + "-wal");
+            }
+#endif
             return new SqliteFile(path, processLock);
         }
         catch
@@ -54,11 +60,18 @@ internal sealed class SqliteFile : IDisposable
             raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, out _);
             Pragma(connection, "PRAGMA journal_mode = WAL");
             Pragma(connection, "PRAGMA synchronous = FULL"); // NORMAL lost acknowledged writes at a power cut when measured.
-            Pragma(connection, "PRAGMA wal_autocheckpoint = 4000");
+            Pragma(connection, "PRAGMA wal_autocheckpoint = 0"); // It keeps its failures to itself: SqliteLog does it.
             Pragma(connection, "PRAGMA journal_size_limit = 67108864");
             Pragma(connection, "PRAGMA secure_delete = ON");
             Pragma(connection, "PRAGMA cache_size = -32768");
             Pragma(connection, $"PRAGMA application_id = {ApplicationId}");
+#if FAULT_STORAGE
+            if (SeededFault.Is("SynchronousNormal"))
+            {
+                Pragma(connection, "PRAGMA synchronous = NORMAL");
+            }
+#endif
+            SqliteLog.Replay(connection);
             return connection;
         }
         catch (SqliteException exception)
@@ -89,6 +102,9 @@ internal sealed class SqliteFile : IDisposable
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
         raw.sqlite3_busy_timeout(connection.Handle, 5000);
+
+        // No files in the machine's folder for them: they would need a free handle, and hold what people said.
+        Pragma(connection, "PRAGMA temp_store = MEMORY");
         return connection;
     }
 

@@ -24,6 +24,12 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
 
             return await reader.RunAsync(tenant, work);
         }
+        catch (SqliteException exception) when (StorageErrors.OfRead(exception) is { } problem)
+        {
+            reader?.Dispose();
+            reader = null;
+            throw problem;
+        }
         catch
         {
             reader?.Dispose(); // Whatever state it is in, the next caller gets a fresh one.

@@ -19,6 +19,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly PreparedStatements _statements;
+    private readonly SqliteLog _log;
     private readonly WriteQueue<Write> _waiting;
     private readonly Thread _thread;
     private readonly Meters _meters;
@@ -29,6 +30,7 @@ internal sealed class SqliteWriter : IDisposable
         _connection = connection;
         _meters = meters;
         _statements = new PreparedStatements(connection);
+        _log = new SqliteLog(connection);
         _waiting = new WriteQueue<Write>(queueLimit);
         meters.WriteQueueDepth = () => _waiting.Count;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
@@ -42,7 +44,7 @@ internal sealed class SqliteWriter : IDisposable
     {
         if (_broken)
         {
-            throw StorageFailed();
+            throw StorageErrors.WritesEnded();
         }
 
         var write = new Write<T>(tenant, work, ct);
@@ -66,6 +68,10 @@ internal sealed class SqliteWriter : IDisposable
         _waiting.Close();
         _thread.Join();
         _statements.Dispose();
+        if (_broken)
+        {
+            _log.Keep();
+        }
     }
 
     private void Run()
@@ -75,13 +81,14 @@ internal sealed class SqliteWriter : IDisposable
         {
             if (_broken)
             {
-                first.Fail(StorageFailed());
+                first.Fail(StorageErrors.WritesEnded());
             }
             else if (first.TryStart())
             {
                 group.Add(first);
                 RunGroup(group);
                 group.Clear();
+                Checkpoint();
             }
         }
     }
@@ -116,6 +123,22 @@ internal sealed class SqliteWriter : IDisposable
         _meters.WritesCommitted(group.Count, Stopwatch.GetElapsedTime(started));
     }
 
+    /// <summary>Its callers are answered: their writes are safe in the log, whatever becomes of this.</summary>
+    private void Checkpoint()
+    {
+        try
+        {
+            if (!_broken)
+            {
+                _log.CheckpointWhenLong();
+            }
+        }
+        catch (SqliteException exception)
+        {
+            _broken = StorageErrors.IsFault(exception);
+        }
+    }
+
     private Write? Next(int count, long started) =>
         count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup ? _waiting.TryTake() : null;
 
@@ -141,7 +164,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private void RerunEachAlone(List<Write> group, SqliteException cause)
     {
-        if (IsIoError(cause))
+        if (StorageErrors.IsFault(cause))
         {
             // After a failed write or fsync nobody knows what the disk holds. Trying again could acknowledge a write
             // that the kernel already dropped, so writes stop until a restart has replayed the log.
@@ -152,7 +175,7 @@ internal sealed class SqliteWriter : IDisposable
         {
             if (_broken)
             {
-                write.Fail(StorageFailed());
+                write.Fail(StorageErrors.WritesEnded());
                 continue;
             }
 
@@ -165,8 +188,8 @@ internal sealed class SqliteWriter : IDisposable
             catch (SqliteException exception)
             {
                 Rollback();
-                _broken |= IsIoError(exception);
-                write.Fail(Explain(exception));
+                _broken |= StorageErrors.IsFault(exception);
+                write.Fail(StorageErrors.OfWrite(exception));
             }
         }
     }
@@ -177,6 +200,17 @@ internal sealed class SqliteWriter : IDisposable
         Answer(group);
         Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
         Control("COMMIT");
+#elif FAULT_STORAGE
+        try
+        {
+            Control("COMMIT");
+        }
+        catch (SqliteException) when (SeededFault.Is("AckFailedCommit"))
+        {
+            Rollback();
+        }
+
+        Answer(group);
 #else
         Control("COMMIT");
         Answer(group);
@@ -218,22 +252,6 @@ internal sealed class SqliteWriter : IDisposable
     private bool EndsTransaction(SqliteException exception) =>
         exception.SqliteErrorCode is raw.SQLITE_FULL or raw.SQLITE_IOERR or raw.SQLITE_NOMEM or raw.SQLITE_CORRUPT
         || raw.sqlite3_get_autocommit(_connection.Handle) != 0;
-
-    private static bool IsIoError(SqliteException exception) =>
-        exception.SqliteErrorCode is raw.SQLITE_CORRUPT
-        || (exception.SqliteErrorCode is raw.SQLITE_IOERR && !IsFull(exception));
-
-    /// <summary>No room is no fault: SQLite reports it as an I/O error when it is the shared index of the log that cannot grow.</summary>
-    private static bool IsFull(SqliteException exception) =>
-        exception.SqliteErrorCode is raw.SQLITE_FULL || exception.SqliteExtendedErrorCode is raw.SQLITE_IOERR_SHMSIZE;
-
-    private static ProblemException Explain(SqliteException exception) =>
-        IsFull(exception) ? new ProblemException(Problem.InsufficientStorage, "The disk is full; nothing was stored.")
-        : IsIoError(exception) ? StorageFailed()
-        : new ProblemException(Problem.StorageUnavailable, "The database could not take the write; nothing was stored.");
-
-    private static ProblemException StorageFailed() =>
-        new(Problem.StorageUnavailable, "The storage reported an error; writes are refused until the server was restarted.");
 
     private sealed class NoArguments
     {

@@ -1,10 +1,10 @@
 using System.Globalization;
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
-/// <summary>The arguments of the <c>kill9</c> command.</summary>
-internal sealed record Kill9Options
+/// <summary>The arguments of the commands that run in cycles.</summary>
+internal sealed record CycleOptions
 {
     public int Cycles { get; private init; } = 20;
 
@@ -18,9 +18,18 @@ internal sealed record Kill9Options
 
     public string ServerPath { get; private init; } = ServerUnderTest.DefaultPath;
 
-    public static Kill9Options Parse(string[] args)
+    /// <summary>Only of <c>powercut</c>: the file systems, one run each.</summary>
+    public IReadOnlyList<string> FileSystems { get; private init; } = ["xfs", "ext4"];
+
+    /// <summary>Only of <c>recovery</c>: the memories that lie in the database before the first kill.</summary>
+    public int Messages { get; private init; } = 20_000;
+
+    /// <summary>What the server is told beside its usual settings: the fault of a seeded build, a library to load before others.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; private init; } = new Dictionary<string, string>();
+
+    public static CycleOptions Parse(string[] args)
     {
-        var options = new Kill9Options();
+        var options = new CycleOptions();
         for (var i = 0; i < args.Length; i++)
         {
             if (args[i] == "--expect-loss")
@@ -36,6 +45,10 @@ internal sealed record Kill9Options
                 "--seed" => options with { Seed = Number(value) },
                 "--writers" => options with { Writers = Number(value) },
                 "--search-limit" => options with { SearchLimit = Number(value) },
+                "--fs" => options with { FileSystems = value.Split(',') },
+                "--messages" => options with { Messages = Number(value) },
+                "--seeded" => options.With("MEMOIR_SEEDED_FAULT", value),
+                "--preload" => options.With("LD_PRELOAD", value),
                 "--server" => options with { ServerPath = Path.GetFullPath(value) },
                 var unknown => throw new ArgumentException($"Unknown option {unknown}."),
             };
@@ -43,6 +56,9 @@ internal sealed record Kill9Options
 
         return options;
     }
+
+    private CycleOptions With(string name, string value) =>
+        this with { Settings = new Dictionary<string, string>(Settings) { [name] = value } };
 
     private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 }

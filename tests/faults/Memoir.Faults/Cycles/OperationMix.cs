@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>Chooses what one writer does next and remembers what it wrote; no two writers touch the same message.</summary>
 internal sealed class OperationMix(int writer, int seed, Ledger ledger)

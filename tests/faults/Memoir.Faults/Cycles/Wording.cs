@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>Makes up messages: each text starts with a token that occurs nowhere else, so that it can be found again.</summary>
 internal sealed class Wording(Random random)

@@ -1,6 +1,6 @@
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>What a careful client does after a crash: it sends again what was never answered, and finds the effect once.</summary>
 internal sealed class Recovery(Api api, Ledger ledger)

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>Everything about a message that a caller can read back.</summary>
 internal sealed record MessageVersion(

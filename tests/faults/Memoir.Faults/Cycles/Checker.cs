@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>Compares what the server shows after its restart with what the ledger allows.</summary>
 internal sealed partial class Checker(Api api, Ledger ledger)

@@ -1,6 +1,6 @@
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>One connection that writes until its server dies under it.</summary>
 internal sealed class Writer(OperationMix mix, Ledger ledger)
@@ -13,8 +13,8 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
     /// <summary>The operation that was under way when the server died.</summary>
     public Operation? Unanswered { get; private set; }
 
-    /// <summary>Writes until the connection breaks; tells at once when an answer has come.</summary>
-    public async Task RunAsync(Api api, Action acknowledged, CancellationToken ct)
+    /// <summary>Writes until the connection or the storage breaks; tells at once when an answer has come.</summary>
+    public async Task RunAsync(Api api, Phase phase, CancellationToken ct)
     {
         Acknowledged.Clear();
         Unanswered = null;
@@ -28,17 +28,17 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
             }
             catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException)
             {
-                ledger.Record(operation, 0, null);
-                operation.Doubt();
-                Unanswered = operation;
+                LeaveInDoubt(operation, 0);
                 return;
             }
 
-            if (answer.IsSuccess)
+            if (phase.IsCut || (phase.StorageMayFail && answer.Status == 503))
             {
-                acknowledged();
+                LeaveInDoubt(operation, phase.IsCut ? 0 : answer.Status);
+                return;
             }
 
+            phase.Tell(answer);
             ledger.Record(operation, answer.Status, answer.Body);
             if (answer.IsSuccess)
             {
@@ -46,7 +46,7 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
                 mix.Settled(operation);
                 Acknowledged.Add(operation);
             }
-            else if (answer.Status is 429 or 503)
+            else if (answer.Status is 429 or 503 or 507)
             {
                 // Refused for now: nothing may have happened, which the check of the messages shows.
                 await Task.Delay(TimeSpan.FromMilliseconds(20), ct);
@@ -56,5 +56,12 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
                 ledger.Report("unexpected", operation.Title, $"answered {answer.Status}: {answer.Excerpt}");
             }
         }
+    }
+
+    private void LeaveInDoubt(Operation operation, int status)
+    {
+        ledger.Record(operation, status, null);
+        operation.Doubt();
+        Unanswered = operation;
     }
 }

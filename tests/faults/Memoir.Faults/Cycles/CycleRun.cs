@@ -2,12 +2,12 @@ using System.Net;
 using Memoir.Bench.Hosts;
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
-/// <summary>The cycles: write, kill -9, start again on the same folder, and hold what is there against the ledger.</summary>
-internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataFolder)
+/// <summary>The cycles: write, suffer the fault, start again on the same folder, and hold what is there against the ledger.</summary>
+internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault)
 {
-    private readonly ServerUnderTest _server = new(options.ServerPath, dataFolder, new Dictionary<string, string>());
+    private readonly ServerUnderTest _server = new(options.ServerPath, fault.DataFolder, options.Settings);
     private readonly Random _random = new(options.Seed);
     private readonly List<Writer> _writers =
         [.. Enumerable.Range(0, options.Writers).Select(i => new Writer(new OperationMix(i, options.Seed, ledger), ledger))];
@@ -24,17 +24,18 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
         var server = await _server.StartAsync(ct);
         try
         {
+            await PrepareAsync(server.Endpoint, ct);
             while (Cycles < options.Cycles && !(options.ExpectLoss && ledger.Lost > 0))
             {
-                await WriteUntilKilledAsync(server, ct);
+                await WriteUntilStruckAsync(server, ct);
                 await server.DisposeAsync();
                 Cycles++;
+                await fault.BeforeStartAsync(_server, ct);
                 if (Cycles == options.Cycles && !options.ExpectLoss)
                 {
-                    IntegrityCheck.OfCopy(dataFolder, "after the last kill", ledger);
+                    IntegrityCheck.OfCopy(fault.DataFolder, "after the last fault", ledger);
                 }
 
-                await MaybeKillDuringStartAsync(ct);
                 server = await _server.StartAsync(ct);
                 await VerifyCycleAsync(server.Endpoint, ct);
                 Console.Error.WriteLine(
@@ -42,11 +43,11 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
                     + $"{ledger.Duplicated} duplicated, {ledger.Unexpected} unexpected answers");
             }
 
+            await VerifyEverythingAsync(server.Endpoint, ct);
             if (!options.ExpectLoss)
             {
-                await VerifyEverythingAsync(server.Endpoint, ct);
                 await ServerUnderTest.StopAsync(server, ledger, ct);
-                IntegrityCheck.OfCopy(dataFolder, "after the stop", ledger);
+                IntegrityCheck.OfCopy(fault.DataFolder, "after the stop", ledger);
             }
         }
         finally
@@ -55,52 +56,39 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
         }
     }
 
-    /// <summary>Kills after a random time; every other time at the very moment when some writer gets its next answer.</summary>
-    private async Task WriteUntilKilledAsync(ServerProcess server, CancellationToken ct)
+    private async Task PrepareAsync(IPEndPoint endpoint, CancellationToken ct)
+    {
+        using var api = new Api(endpoint);
+        await fault.PrepareAsync(api, ct);
+    }
+
+    private async Task WriteUntilStruckAsync(ServerProcess server, CancellationToken ct)
     {
         using var api = new Api(server.Endpoint);
-        var before = ledger.Acknowledged;
-        var killAtNextAnswer = false;
-        var writing = Task.WhenAll(_writers.Select(writer => writer.RunAsync(api, Acknowledged, ct)));
+        var phase = new Phase { StorageMayFail = fault.StorageMayFail };
+        var writing = Task.WhenAll(_writers.Select(writer => writer.RunAsync(api, phase, ct)));
 
-        // A cold process needs a while for its first answer; the time to the kill counts from there.
-        while (ledger.Acknowledged == before && !writing.IsCompleted)
+        // A cold process needs a while for its first answer; the time to the fault counts from there.
+        while (phase.Acknowledged == 0 && !writing.IsCompleted)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(2), ct);
         }
 
-        await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(50, 901)), ct);
-        if (server.HasExited)
+        var unexpected = ledger.Unexpected;
+        try
         {
-            ledger.Report("unexpected", $"server of cycle {Cycles + 1}", $"ended by itself: {server.LastLines}");
+            await fault.StrikeAsync(new Strike(Cycles, server, api, phase, writing), ct);
         }
-
-        if (Cycles % 2 == 0)
+        catch (Exception error) when (error is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
         {
-            Volatile.Write(ref killAtNextAnswer, true);
-            await Task.WhenAny(writing, Task.Delay(TimeSpan.FromSeconds(1), ct));
-        }
-
-        await server.KillAsync();
-        await writing;
-
-        void Acknowledged()
-        {
-            if (Volatile.Read(ref killAtNextAnswer))
-            {
-                server.Kill();
-            }
-        }
-    }
-
-    /// <summary>One time in six the server is killed again while it recovers.</summary>
-    private async Task MaybeKillDuringStartAsync(CancellationToken ct)
-    {
-        if (_random.Next(6) == 0)
-        {
-            await using var server = _server.Launch();
-            await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(50, 500)), ct);
+            ledger.Report("unexpected", $"server of cycle {Cycles + 1}", $"does not answer: {error.Message}");
             await server.KillAsync();
+        }
+
+        await writing;
+        if (ledger.Unexpected > unexpected)
+        {
+            Console.Error.WriteLine($"The server's last lines:{Environment.NewLine}{server.LastLines}");
         }
     }
 
@@ -132,5 +120,6 @@ internal sealed class Kill9Run(Kill9Options options, Ledger ledger, string dataF
     {
         using var api = new Api(endpoint);
         await new Checker(api, ledger).CheckConversationsAsync(AllMessages, ct);
+        await fault.VerifyAsync(api, ct);
     }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Memoir.Faults.Common;
 
-namespace Memoir.Faults.Kill9;
+namespace Memoir.Faults.Cycles;
 
 /// <summary>What an operation does to one message; null leaves none.</summary>
 internal sealed record MessageChange(ExpectedMessage Message, MessageVersion? After);
