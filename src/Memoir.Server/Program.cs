@@ -2,6 +2,7 @@ using Memoir.Kit;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
@@ -18,6 +19,7 @@ return await Startup.RunAsync(args, builder =>
     builder.AddMessages();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
+    builder.AddDocs();
 }, app =>
 {
     app.UseKit();
@@ -27,4 +29,5 @@ return await Startup.RunAsync(args, builder =>
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();
+    app.MapDocs();
 });
