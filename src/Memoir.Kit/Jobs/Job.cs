@@ -18,6 +18,9 @@ public sealed record Job
     /// <summary>The fencing token: whoever claimed the job after us holds a higher one.</summary>
     public required long Fence { get; init; }
 
+    /// <summary>The traced write that asked for it; null when nobody traced that.</summary>
+    public string? TraceParent { get; init; }
+
     public Tenant Tenant => new(TenantId);
 }
 

@@ -24,13 +24,13 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     public async Task<Guid> EnqueueAsync(Session session, string kind, string payload)
     {
         const string sql = """
-            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
-            VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now)
+            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at, trace_parent)
+            VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now, @TraceParent)
             """;
 
         var now = time.Now();
         var id = Guid.CreateVersion7(now);
-        await session.ExecuteAsync(sql, new { id, kind, payload, now });
+        await session.ExecuteAsync(sql, new { id, kind, payload, now, session.TraceParent });
         session.AfterCommit(Signal);
         return id;
     }
@@ -55,7 +55,7 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     {
         const string anyDue = $"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Due} LIMIT 1) AS due";
         const string taken = "status = 'running', due_at = @leasedUntil, started_at = @now, attempts = attempts + 1, fence = fence + 1";
-        const string columns = "id, tenant_id, kind, payload, attempts, fence";
+        const string columns = "id, tenant_id, kind, payload, attempts, fence, trace_parent";
         const string takeCutOff = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {OneCutOff}) RETURNING {columns}";
         const string takeWaiting = $"UPDATE jobs SET {taken} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM jobs WHERE {Waiting}) RETURNING {columns}";
 

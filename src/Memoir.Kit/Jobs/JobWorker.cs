@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Kit.Jobs;
 
@@ -47,6 +48,7 @@ public sealed partial class JobWorker(
 
     private async Task RunAsync(Job job, CancellationToken ct)
     {
+        using var span = Spans.StartJob(job);
         try
         {
             if (queue.IsExhausted(job))
@@ -58,6 +60,7 @@ public sealed partial class JobWorker(
                 ?? throw new PermanentJobException($"This version knows no job of the kind {job.Kind}.");
             await queue.CompleteAsync(job, await handler.RunAsync(job, ct), ct);
             meters.JobProcessed(job.Kind, "succeeded");
+            span.Finish("succeeded");
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
@@ -66,11 +69,13 @@ public sealed partial class JobWorker(
         catch (LeaseLostException)
         {
             meters.JobProcessed(job.Kind, "lost");
+            span.Finish("lost");
         }
         catch (Exception exception)
         {
             LogJobFailed(job.Kind, job.Id, job.Attempts, exception);
             meters.JobProcessed(job.Kind, "failed");
+            span.Finish("failed", exception);
             await queue.FailAsync(job, exception.Message, exception is PermanentJobException, ct);
         }
     }
