@@ -9,6 +9,15 @@ namespace Memoir.Tests.Server.OpenApi;
 /// <summary>The examples of the document are what the server really takes and answers.</summary>
 public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServer>
 {
+    // They need something that is not there on a fresh server with one message, or take it away from the others. The tests
+    // of their rooms call them.
+    private static readonly string[] NotTried =
+    [
+        "DELETE /v1/messages/{id}",
+        "DELETE /v1/admin/keys/{id}",
+        "DELETE /v1/tenants/{tenant_id}/data",
+    ];
+
     [Fact]
     public async Task Every_body_has_an_example()
     {
@@ -50,9 +59,9 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         var client = server.WithKey(TestApp.OperatorKey);
         var stored = await client.StoreAsync("stored first", ("tenant_id", "default"));
         var values = new Dictionary<string, string> { ["id"] = stored.Text("id")! };
-        var tried = 0;
 
-        foreach (var operation in contract.Operations.Where(IsRepeatable))
+        Assert.Empty(NotTried.Except(contract.Routes));
+        foreach (var operation in contract.Operations.Where(operation => !NotTried.Contains(operation.Name)))
         {
             var documented = operation.Success.Value.TryGetProperty("headers", out var headers) ? headers.Members() : [];
             var request = operation.RequestExample?.GetRawText();
@@ -65,11 +74,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
             {
                 Assert.True(Parse(text).Members().SequenceEqual(example.Members()), $"{operation.Name}: {text}");
             }
-
-            tried++;
         }
-
-        Assert.True(tried >= 15, $"{tried} operations were tried");
     }
 
     [Fact]
@@ -92,7 +97,4 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
             client.DefaultRequestHeaders.Clear();
         }
     }
-
-    /// <summary>Deleting has no body to give an example of, and would take away what the others are tried on.</summary>
-    private static bool IsRepeatable(Operation operation) => operation.Method is not "DELETE";
 }
