@@ -3,6 +3,7 @@ using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands;
+using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Memories;
@@ -22,6 +23,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddJobs();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
+    builder.AddDocs();
 }, app =>
 {
     app.UseKit();
@@ -34,4 +36,5 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapAccess();
     app.MapAdmin();
     app.MapOpenApiDocument();
+    app.MapDocs();
 }));

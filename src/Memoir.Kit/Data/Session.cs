@@ -29,6 +29,9 @@ public sealed class Session
     /// <exception cref="InvalidOperationException">This is a system session; it has no tenant.</exception>
     public Tenant Tenant => _tenant ?? throw new InvalidOperationException("This is a system session; it has no tenant.");
 
+    /// <summary>The traced write that this session belongs to, as a <c>traceparent</c>; null when nobody traces it.</summary>
+    internal string? TraceParent { get; init; }
+
     internal IReadOnlyList<Action> Commits => _afterCommit ?? [];
 
     /// <summary>Runs one INSERT, UPDATE or DELETE and tells how many rows it changed.</summary>

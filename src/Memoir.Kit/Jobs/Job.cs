@@ -22,6 +22,9 @@ public sealed record Job
     /// <summary>Its last attempt neither ended nor was given back: it may be what ends the process.</summary>
     public bool WasCutOff { get; init; }
 
+    /// <summary>The traced write that asked for it; null when nobody traced that.</summary>
+    public string? TraceParent { get; init; }
+
     public Tenant Tenant => new(TenantId);
 }
 

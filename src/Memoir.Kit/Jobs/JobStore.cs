@@ -15,16 +15,16 @@ internal static class JobStore
 #endif
 
     private const string Take = "UPDATE jobs SET status = 'running', due_at = @until, started_at = @now, attempts = attempts + 1, fence = fence + 1";
-    private const string Taken = "RETURNING id, tenant_id, kind, payload, attempts, fence";
+    private const string Taken = "RETURNING id, tenant_id, kind, payload, attempts, fence, trace_parent";
 
     public static Task InsertAsync(Session session, Guid id, string kind, string payload, DateTimeOffset now)
     {
         const string sql = """
-            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
-            VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now)
+            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at, trace_parent)
+            VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now, @TraceParent)
             """;
 
-        return session.ExecuteAsync(sql, new { id, kind, payload, now });
+        return session.ExecuteAsync(sql, new { id, kind, payload, now, session.TraceParent });
     }
 
     public static async Task<JobsAhead> LookAsync(Session system, DateTimeOffset now, DateTimeOffset latest)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Kit.Jobs;
 
@@ -86,6 +87,7 @@ public sealed partial class JobWorker(
 
     private async Task RunAsync(Job job, CancellationToken ct)
     {
+        using var span = Spans.StartJob(job);
         try
         {
             if (queue.IsExhausted(job))
@@ -96,6 +98,7 @@ public sealed partial class JobWorker(
             var handler = _handlers.GetValueOrDefault(job.Kind) ?? throw new PermanentJobException("This version knows no job of this kind.");
             await queue.CompleteAsync(job, await RunWithinLimitAsync(handler, job, ct), ct);
             meters.JobProcessed(job.Kind, "succeeded");
+            span.Finish("succeeded");
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
@@ -106,16 +109,19 @@ public sealed partial class JobWorker(
         catch (LeaseLostException)
         {
             meters.JobProcessed(job.Kind, "lost");
+            span.Finish("lost");
         }
         catch (PostponedJobException postponed)
         {
             meters.JobProcessed(job.Kind, "postponed");
+            span.Finish("postponed");
             await queue.PostponeAsync(job, postponed.Wait, postponed.Message, ct);
         }
         catch (Exception exception)
         {
             LogJobFailed(job.Kind, job.Id, job.Attempts, exception);
             meters.JobProcessed(job.Kind, "failed");
+            span.Finish("failed", exception);
             await queue.FailAsync(job, exception, ct);
         }
     }

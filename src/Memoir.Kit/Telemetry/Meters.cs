@@ -11,6 +11,9 @@ public sealed class Meters
     /// <summary>Label of requests that no route answered; their paths are the caller's, so they must not become labels.</summary>
     public const string Unmatched = "unmatched";
 
+    /// <summary>Label of methods outside the closed list.</summary>
+    internal const string OtherMethod = "other";
+
     private static readonly string[] Methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     private static readonly string[] SearchModes = ["hybrid", "lexical", "semantic"];
 
@@ -132,7 +135,7 @@ public sealed class Meters
             }
         }
 
-        return "other";
+        return OtherMethod;
     }
 
     private static string StatusLabel(int status) => (uint)status < (uint)Statuses.Length ? Statuses[status] : "other";

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Logging;
+using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Kit.Telemetry;
 
@@ -49,6 +50,7 @@ public sealed partial class RequestTelemetry(RequestDelegate next, Meters meters
         // From the closed list: a method is the caller's text too.
         var method = Meters.MethodLabel(http.Request.Method);
         meters.RequestFinished(method, route, status, elapsed);
+        Spans.FinishRequest(http, method, route, status);
 
         var level = status >= StatusCodes.Status500InternalServerError ? LogLevel.Information : LogLevel.Debug;
         if (logger.IsEnabled(level))

@@ -26,14 +26,15 @@ internal static class AccessFeature
 
         group.MapPost("", CreateAsync)
             .WithSummary("Make an API key for a tenant; the key is shown this once.")
-            .Describe<CreateApiKeyRequest, ApiKeyResponse>(StatusCodes.Status201Created);
+            .Describe<CreateApiKeyRequest, ApiKeyResponse>(StatusCodes.Status201Created).TakesIdempotencyKey().AnswersLocation();
         group.MapGet("", ListAsync)
             .WithSummary("List a tenant's keys, oldest first, without their secrets.")
             .Describe<ApiKeyList>(StatusCodes.Status200OK)
             .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor"]));
         group.MapDelete("/{id:guid}", RevokeAsync)
             .WithSummary("Revoke a key; it is refused from the next request on.")
-            .Describe(StatusCodes.Status204NoContent);
+            .Describe(StatusCodes.Status204NoContent)
+            .WithMetadata(new QueryParameters(["tenant_id"]));
     }
 
     private static async Task<IResult> CreateAsync(HttpContext http, ApiKeyService keys, CancellationToken ct)

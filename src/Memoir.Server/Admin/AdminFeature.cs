@@ -31,14 +31,14 @@ internal static class AdminFeature
         open.MapGet("/version", Version).WithSummary("The program's version.").Describe<VersionResponse>(StatusCodes.Status200OK);
         open.MapGet("/v1/admin/health", HealthAsync)
             .WithSummary("Health with the database's answer time; 503 when the database is down.")
-            .Describe<HealthResponse>(StatusCodes.Status200OK);
+            .Describe<HealthResponse>(StatusCodes.Status200OK).Describe<HealthResponse>(StatusCodes.Status503ServiceUnavailable);
         open.MapGet("/v1/admin/readiness", ReadinessAsync)
             .WithSummary("Should this process get requests? 503 when not.")
-            .Describe<ReadinessResponse>(StatusCodes.Status200OK);
+            .Describe<ReadinessResponse>(StatusCodes.Status200OK).Describe<ReadinessResponse>(StatusCodes.Status503ServiceUnavailable);
 
         app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithTags("Operation")
             .WithSummary("Measurements in the Prometheus text format.")
-            .Produces<string>(StatusCodes.Status200OK, "text/plain");
+            .Produces<string>(StatusCodes.Status200OK, "text/plain").MayRefuse(Problem.NotFound);
         app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Erase everything of a tenant.")
             .Describe(StatusCodes.Status204NoContent);

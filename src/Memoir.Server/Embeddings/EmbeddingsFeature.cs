@@ -31,10 +31,10 @@ internal static class EmbeddingsFeature
             .Describe<EmbeddingsResponse>(StatusCodes.Status200OK);
         group.MapPut("", ChooseAsync)
             .WithSummary("Choose provider and model; what is stored is embedded anew in the background.")
-            .Describe<ChooseEmbeddingsRequest, EmbeddingChoiceResponse>(StatusCodes.Status200OK);
+            .Describe<ChooseEmbeddingsRequest, EmbeddingChoiceResponse>(StatusCodes.Status200OK).MayRefuse(Problem.DependencyUnavailable);
         group.MapPost("/rollback", RollBackAsync)
             .WithSummary("Go back to the previous generation, whose vectors were kept; 409 when there is none.")
-            .Describe<EmbeddingChoiceResponse>(StatusCodes.Status200OK);
+            .Describe<EmbeddingChoiceResponse>(StatusCodes.Status200OK).TakesIdempotencyKey().MayRefuse(Problem.Conflict);
     }
 
     private static async Task<IResult> DescribeAsync(HttpContext http, EmbeddingService embeddings, CancellationToken ct)

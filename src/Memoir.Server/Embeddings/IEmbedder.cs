@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Server.Embeddings;
 
@@ -71,6 +72,7 @@ internal static class MeasuredEmbedding
     public static async Task<IReadOnlyList<float[]>> EmbedAsync(
         this IEmbedder embedder, Meters meters, IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken ct)
     {
+        using var span = embedder.IsLocal ? null : Spans.Start("embedding");
         var started = Stopwatch.GetTimestamp();
         var outcome = "failed";
         try
@@ -82,6 +84,8 @@ internal static class MeasuredEmbedding
         finally
         {
             meters.EmbeddingGenerated(embedder.Generation.Provider, outcome, Stopwatch.GetElapsedTime(started));
+            span?.SetTag("memoir.embedding.provider", embedder.Generation.Provider).SetTag("memoir.embedding.texts", texts.Count)
+                .SetTag("memoir.embedding.outcome", outcome).SetStatus(outcome == "failed" ? ActivityStatusCode.Error : ActivityStatusCode.Unset);
         }
     }
 }

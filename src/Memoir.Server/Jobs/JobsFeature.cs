@@ -24,12 +24,10 @@ internal static class JobsFeature
             .Describe<JobResponse>(StatusCodes.Status200OK);
         jobs.MapPost("/{id:guid}/retry", RetryAsync).RequireScope(Scopes.Write)
             .WithSummary("Queue a failed or dead job again, with all its attempts; 409 for any other.")
-            .Describe<JobResponse>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status409Conflict, ProblemAnswer.MediaType);
+            .Describe<JobResponse>(StatusCodes.Status202Accepted).TakesIdempotencyKey().AnswersLocation().MayRefuse(Problem.Conflict);
         jobs.MapDelete("/{id:guid}", DropAsync).RequireScope(Scopes.Admin)
             .WithSummary("Delete a dead job; 409 for any other.")
-            .Describe(StatusCodes.Status204NoContent)
-            .ProducesProblem(StatusCodes.Status409Conflict, ProblemAnswer.MediaType);
+            .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict);
     }
 
     private static async Task<IResult> ListAsync(HttpContext http, JobRegister jobs, CancellationToken ct)

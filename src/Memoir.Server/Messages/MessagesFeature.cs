@@ -19,19 +19,22 @@ internal static class MessagesFeature
         var messages = app.MapGroup("/v1/messages").WithTags("Messages");
         messages.MapPost("", StoreAsync).RequireScope(Scopes.Write)
             .WithSummary("Store a message; it can be found from the moment of the answer.")
-            .Describe<StoreMessageRequest, MessageResponse>(StatusCodes.Status202Accepted);
+            .Describe<StoreMessageRequest, MessageResponse>(StatusCodes.Status202Accepted).TakesIdempotencyKey().AnswersLocation();
         messages.MapPost("/batch", StoreBatchAsync).RequireScope(Scopes.Write)
             .WithSummary("Store up to 1000 messages of one tenant; each is judged alone, the accepted ones are stored together.")
-            .Describe<StoreBatchRequest, StoreBatchResponse>(StatusCodes.Status202Accepted);
+            .Describe<StoreBatchRequest, StoreBatchResponse>(StatusCodes.Status202Accepted).TakesIdempotencyKey();
         messages.MapGet("/{id:guid}", FindAsync).RequireScope(Scopes.Read)
             .WithSummary("Read one message.")
-            .Describe<MessageResponse>(StatusCodes.Status200OK);
+            .Describe<MessageResponse>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(["tenant_id"]));
         messages.MapPatch("/{id:guid}", PatchAsync).RequireScope(Scopes.Write)
             .WithSummary("Change a message's metadata or importance; the old version is kept.")
-            .Describe<PatchMessageRequest, MessageResponse>(StatusCodes.Status200OK);
+            .Describe<PatchMessageRequest, MessageResponse>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(["tenant_id"]));
         messages.MapDelete("/{id:guid}", ForgetAsync).RequireScope(Scopes.Write)
             .WithSummary("Delete a message with its versions.")
-            .Describe(StatusCodes.Status204NoContent);
+            .Describe(StatusCodes.Status204NoContent)
+            .WithMetadata(new QueryParameters(["tenant_id"]));
         messages.MapGet("/{id:guid}/history", ListVersionsAsync).RequireScope(Scopes.Read)
             .WithSummary("What a message was before its changes, newest first.")
             .Describe<MessageHistory>(StatusCodes.Status200OK)

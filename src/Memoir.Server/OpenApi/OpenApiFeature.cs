@@ -12,35 +12,79 @@ internal static class OpenApiFeature
     {
         builder.Services.ConfigureHttpJsonOptions(json =>
         {
+            json.SerializerOptions.NumberHandling = WireJson.Options.NumberHandling;
             json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy;
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, WireJson.Options.TypeInfoResolver!);
         });
+        builder.Services.AddSingleton<OperationNotes>();
         builder.Services.AddOpenApi(options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            options.AddDocumentTransformer((document, _, _) =>
-            {
-                document.Info = new OpenApiInfo
-                {
-                    Title = "Memoir",
-                    Version = Product.Version,
-                    Description = "A memory for AI assistants: it stores what was said and hands the right pieces back.",
-                };
-                document.Components ??= new OpenApiComponents();
-                document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
-                {
-                    ["api_key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.ApiKey, In = ParameterLocation.Header, Name = "x-api-key" },
-                    ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer" },
-                };
-                return Task.CompletedTask;
-            });
             options.AddOperationTransformer((operation, context, _) =>
             {
-                OperationDetails.Add(operation, context.Description.ActionDescriptor.EndpointMetadata, context.Document);
+                var notes = context.ApplicationServices.GetRequiredService<OperationNotes>();
+                new OperationDetails(operation, context, notes).Add();
+                return Task.CompletedTask;
+            });
+            options.AddDocumentTransformer((document, context, _) =>
+            {
+                Complete(document, context.ApplicationServices.GetRequiredService<OperationNotes>());
                 return Task.CompletedTask;
             });
         });
     }
 
     public static void MapOpenApiDocument(this IEndpointRouteBuilder app) => app.MapOpenApi("/openapi.json").AllowStrangers();
+
+    private static void Complete(OpenApiDocument document, OperationNotes notes)
+    {
+        document.Info = new OpenApiInfo
+        {
+            Title = "Memoir",
+            Version = Product.Version,
+            Description = "A memory for AI assistants: it stores what was said and hands the right pieces back.\n\n"
+                + "Send a key as `x-api-key` or as a bearer token. Times are RFC 3339 with an offset and are answered in UTC. "
+                + "A request may name itself by `X-Request-ID` (`[A-Za-z0-9._-]`, 1..64); every answer carries the id.",
+            License = new OpenApiLicense { Name = "Apache 2.0", Identifier = "Apache-2.0" },
+        };
+
+        // Relative: behind a proxy the program does not know under which name and scheme it is called.
+        document.Servers = [new OpenApiServer { Url = "/" }];
+        document.Components ??= new OpenApiComponents();
+        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+        {
+            ["api_key"] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = "x-api-key",
+                Description = "An operator's key, or a tenant's key from `POST /v1/admin/keys`.",
+            },
+            ["bearer"] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                Description = "The same key as a bearer token.",
+            },
+        };
+        ProblemDocs.AddTo(document.Components);
+        AnswerHeaders.AddTo(document.Components);
+        SpellPaths(document);
+        foreach (var tag in document.Tags ?? new HashSet<OpenApiTag>())
+        {
+            tag.Description = notes.OfTag(tag.Name!);
+        }
+    }
+
+    /// <summary>Names in paths as the wire spells all names.</summary>
+    private static void SpellPaths(OpenApiDocument document)
+    {
+        var spelled = new OpenApiPaths();
+        foreach (var (path, item) in document.Paths)
+        {
+            spelled.Add(OperationNotes.Spell(path), item);
+        }
+
+        document.Paths = spelled;
+    }
 }

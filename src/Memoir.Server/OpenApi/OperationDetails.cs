@@ -1,80 +1,204 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using Memoir.Kit.Http;
-using Memoir.Kit.Jobs;
 using Memoir.Server.Access;
 using Memoir.Server.Wire;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace Memoir.Server.OpenApi;
 
-/// <summary>What a route's metadata says beyond its bodies: parameters, credentials, headers.</summary>
-internal static class OperationDetails
+/// <summary>What a route's metadata and its room's notes say beyond its bodies: id, parameters, credentials, examples, headers, refusals.</summary>
+internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperationTransformerContext context, OperationNotes notes)
 {
-    public static void Add(OpenApiOperation operation, IList<object> metadata, OpenApiDocument? document)
+    private readonly IList<object> _metadata = context.Description.ActionDescriptor.EndpointMetadata;
+    private readonly string _name = NameOf(context);
+
+    public void Add()
     {
+        operation.OperationId = notes.IdOf(_name);
         operation.Parameters ??= [];
-        var policy = metadata.OfType<AccessPolicy>().LastOrDefault();
-        var known = metadata.OfType<QueryParameters>().LastOrDefault()
-            ?? (policy is { IsOpen: false, IsForScrapers: false, OperatorOnly: false } ? QueryParameters.TenantAlone : null);
-        foreach (var name in known?.Names ?? [])
+        AddParameters();
+        AddCredentials();
+        AddExamples();
+        AddRefusals();
+        AddHeaders();
+    }
+
+    private static string NameOf(OpenApiOperationTransformerContext context) =>
+        $"{context.Description.HttpMethod} {OperationNotes.Spell("/" + context.Description.RelativePath?.Split('?')[0])}";
+
+    private void AddParameters()
+    {
+        foreach (var parameter in operation.Parameters!.OfType<OpenApiParameter>())
         {
-            operation.Parameters.Add(new OpenApiParameter
-            {
-                Name = name,
-                In = ParameterLocation.Query,
-                Required = name == "query",
-                Schema = SchemaOf(name),
-            });
+            parameter.Name = OperationNotes.Spell(parameter.Name!);
+            Describe(parameter);
         }
 
-        if (policy is not { IsOpen: false })
+        var isScoped = Policy is { IsOpen: false, IsForScrapers: false };
+        var names = (_metadata.OfType<QueryParameters>().LastOrDefault() ?? (isScoped && !Policy!.OperatorOnly ? QueryParameters.TenantAlone : null))?.Names ?? [];
+        foreach (var name in names)
+        {
+            AddParameter(name, ParameterLocation.Query);
+        }
+
+        if (names.Contains("tenant_id"))
+        {
+            AddParameter("X-Tenant-ID", ParameterLocation.Header);
+        }
+
+        if (Has<IdempotentRoute>())
+        {
+            AddParameter(IdempotentRequest.Header, ParameterLocation.Header);
+        }
+    }
+
+    private void AddParameter(string name, ParameterLocation place)
+    {
+        var parameter = new OpenApiParameter { Name = name, In = place, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        Describe(parameter);
+        operation.Parameters!.Add(parameter);
+    }
+
+    private void Describe(OpenApiParameter parameter)
+    {
+        if (notes.ParameterOf(_name, parameter.Name!) is not { } note)
         {
             return;
         }
 
-        operation.Description = $"Scope: `{ScopeNames.Of(policy.Scope)}`{(policy.OperatorOnly ? ", operator keys only" : "")}.";
-        operation.Security =
-        [
-            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("api_key", document)] = [] },
-            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", document)] = [] },
-        ];
-        if (metadata.OfType<HttpMethodMetadata>().Any(m => m.HttpMethods.Contains("POST")) && policy.Scope is not Scopes.Read)
+        parameter.Description = Text(note["description"]);
+        parameter.Example = note["example"]?.DeepClone();
+        parameter.Required |= note["required"]?.GetValue<bool>() ?? false;
+        if (note["schema"]?.AsObject() is { } schema)
         {
-            operation.Parameters.Add(new OpenApiParameter
-            {
-                Name = IdempotentRequest.Header,
-                In = ParameterLocation.Header,
-                Description = "1..255 printable ASCII characters. The same key with the same request within 24 hours gets the first answer again.",
-                Schema = new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = 255 },
-            });
+            parameter.Schema = SchemaOf(schema);
         }
     }
 
-    private static OpenApiSchema SchemaOf(string name) => name switch
+    private static OpenApiSchema SchemaOf(JsonObject schema) => new()
     {
-        "top_k" => Integer(1, 100),
-        "neighbors" => Integer(0, 10),
-        "limit" => Integer(1, 200),
-        "importance_min" => new OpenApiSchema { Type = JsonSchemaType.Number, Minimum = "0", Maximum = "1" },
-        "include_archived" or "explain" => new OpenApiSchema { Type = JsonSchemaType.Boolean },
-        "since" or "until" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
-        "mode" => OneOf("hybrid", "semantic", "lexical"),
-        "role" => OneOf("user", "assistant", "system", "tool"),
-        "status" => OneOf([.. JobStatus.All]),
-        "order" => OneOf("asc", "desc"),
-        "query" => new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = 4096 },
-        _ => new OpenApiSchema { Type = JsonSchemaType.String },
+        Type = Enum.Parse<JsonSchemaType>(Text(schema["type"])!, ignoreCase: true),
+        Format = Text(schema["format"]),
+        Pattern = Text(schema["pattern"]),
+        Minimum = schema["minimum"]?.ToJsonString(),
+        Maximum = schema["maximum"]?.ToJsonString(),
+        MinLength = schema["minLength"]?.GetValue<int>(),
+        MaxLength = schema["maxLength"]?.GetValue<int>(),
+        Default = schema["default"]?.DeepClone(),
+        Enum = schema["enum"]?.AsArray().Select(value => value!.DeepClone()).ToList(),
     };
 
-    private static OpenApiSchema Integer(int min, int max) => new()
+    private void AddCredentials()
     {
-        Type = JsonSchemaType.Integer,
-        Minimum = min.ToString(System.Globalization.CultureInfo.InvariantCulture),
-        Maximum = max.ToString(System.Globalization.CultureInfo.InvariantCulture),
-    };
+        if (Policy is not { IsOpen: false } policy)
+        {
+            return;
+        }
 
-    private static OpenApiSchema OneOf(params string[] values) => new()
+        var text = $"Scope: `{ScopeNames.Of(policy.Scope)}`{(policy.OperatorOnly ? ", operator keys only" : "")}.";
+        operation.Description = operation.Description is { Length: > 0 } own ? $"{own}\n\n{text}" : text;
+        operation.Security =
+        [
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("api_key", context.Document)] = [] },
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", context.Document)] = [] },
+        ];
+    }
+
+    private void AddExamples()
     {
-        Type = JsonSchemaType.String,
-        Enum = [.. values.Select(v => (System.Text.Json.Nodes.JsonNode)v)],
-    };
+        foreach (var body in operation.RequestBody?.Content?.Values ?? [])
+        {
+            body.Example = notes.RequestOf(_name);
+        }
+
+        foreach (var (_, answer) in Successes)
+        {
+            foreach (var body in answer.Content?.Values ?? [])
+            {
+                body.Example = notes.AnswerOf(_name);
+            }
+        }
+    }
+
+    private void AddRefusals()
+    {
+        foreach (var status in Refusals().Distinct().GroupBy(problem => problem.Status()).OrderBy(group => group.Key))
+        {
+            operation.Responses!.Add(
+                status.Key.ToString(CultureInfo.InvariantCulture), ProblemDocs.Answer([.. status], context.Document));
+        }
+
+        var ordered = new OpenApiResponses();
+        foreach (var (status, answer) in operation.Responses!.OrderBy(answer => answer.Key, StringComparer.Ordinal))
+        {
+            ordered.Add(status, answer);
+        }
+
+        operation.Responses = ordered;
+    }
+
+    private IEnumerable<Problem> Refusals()
+    {
+        var takesBody = operation.RequestBody is not null;
+        yield return Problem.InvalidRequest;
+        yield return Problem.Internal;
+        foreach (var own in _metadata.OfType<OwnRefusals>().SelectMany(refusals => refusals.Problems))
+        {
+            yield return own;
+        }
+
+        if (Policy is not { IsOpen: false } policy)
+        {
+            yield break;
+        }
+
+        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Timeout];
+        Problem[] tenant = ActsInTenant ? [Problem.TenantMismatch, Problem.ValidationFailed] : [];
+        Problem[] body = takesBody ? [Problem.InvalidBody, Problem.PayloadTooLarge, Problem.UnsupportedMediaType, Problem.ValidationFailed] : [];
+        Problem[] writes = IsWrite(policy) ? [Problem.Overloaded, Problem.Draining, Problem.InsufficientStorage] : [];
+        Problem[] keys = Has<IdempotentRoute>() ? [Problem.IdempotencyInProgress, Problem.IdempotencyKeyReused] : [];
+        Problem[] pages = operation.Parameters!.Any(p => p.Name is "cursor") ? [Problem.InvalidCursor, Problem.ValidationFailed] : [];
+        Problem[] named = operation.Parameters!.Any(p => p is { In: ParameterLocation.Path, Name: "id" }) ? [Problem.NotFound] : [];
+        foreach (var problem in (IEnumerable<Problem>)[.. closed, .. tenant, .. body, .. writes, .. keys, .. pages, .. named])
+        {
+            yield return problem;
+        }
+    }
+
+    private void AddHeaders()
+    {
+        foreach (var (_, answer) in Successes)
+        {
+            AnswerHeaders.Add(answer, AnswerHeaders.RequestIdName, context.Document);
+            if (Has<LocatingRoute>())
+            {
+                AnswerHeaders.Add(answer, AnswerHeaders.LocationName, context.Document);
+            }
+
+            if (Has<IdempotentRoute>())
+            {
+                AnswerHeaders.Add(answer, IdempotentRequest.ReplayedHeader, context.Document);
+            }
+        }
+    }
+
+    private IEnumerable<(string Status, OpenApiResponse Answer)> Successes =>
+        operation.Responses!.Where(answer => answer.Value.Content?.ContainsKey(ProblemAnswer.MediaType) is not true)
+            .Select(answer => (answer.Key, (OpenApiResponse)answer.Value));
+
+    private AccessPolicy? Policy => _metadata.OfType<AccessPolicy>().LastOrDefault();
+
+    private bool ActsInTenant =>
+        operation.Parameters!.Any(parameter => parameter.Name is "tenant_id")
+        || _metadata.OfType<IAcceptsMetadata>().Any(body => body.RequestType is { } type && (type.GetProperty("TenantId") ?? type.GetProperty("Items")) is not null);
+
+    /// <summary>A search by POST writes nothing.</summary>
+    private bool IsWrite(AccessPolicy policy) => context.Description.HttpMethod is not "GET" && policy.Scope is not Scopes.Read;
+
+    private bool Has<T>() => _metadata.OfType<T>().Any();
+
+    private static string? Text(JsonNode? node) => node?.GetValue<string>();
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Telemetry.Tracing;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
@@ -14,12 +15,14 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
 
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
+        using var span = Spans.Start("memory search");
         var started = Stopwatch.GetTimestamp();
         var index = await indexes.GetAsync(tenant, ct);
         var scope = ScopeOf(question, time.Now());
         var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
         var (items, isCut) = hits.Count == 0 ? ([], false) : await FetchAsync(tenant, index, question, scope, hits, ct);
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
+        span?.SetTag("memoir.search.mode", Name(question.Mode)).SetTag("memoir.search.results", items.Count).SetTag("memoir.search.degraded", reason is not null);
         return new RecallAnswer(items, reason, isCut);
     }
 

@@ -12,6 +12,10 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Memoir.Server.dll");
 
+    // As the build left it: what measures coverage changes the copy beside the tests, and cannot write its notes as another user.
+    private static readonly string Untouched = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "../../Memoir.Server", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "Memoir.Server.dll"));
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _errors = new();
@@ -91,7 +95,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<Ending> RefuseAsNobodyAsync(string folder, params (string Name, string Value)[] variables)
     {
         await using var server = Launch(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "dotnet", Program],
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "dotnet", Untouched],
             folder,
             [("HOME", folder), .. variables]);
         return await server.ExitAsync();

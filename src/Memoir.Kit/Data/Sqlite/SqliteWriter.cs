@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Kit.Data.Sqlite;
 
@@ -196,6 +197,11 @@ internal sealed class SqliteWriter : IDisposable
 
     private void Commit(List<Write> group)
     {
+        foreach (var write in group)
+        {
+            write.Spans?.Committing(group.Count);
+        }
+
 #if FAULT_ACK_BEFORE_COMMIT
         Answer(group);
         Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
@@ -226,6 +232,7 @@ internal sealed class SqliteWriter : IDisposable
 
         foreach (var write in group)
         {
+            write.Spans?.Answered(write.IsRefused);
             write.Complete();
         }
     }
@@ -263,6 +270,11 @@ internal sealed class SqliteWriter : IDisposable
     {
         private Session? _session;
 
+        /// <summary>Null when nobody traces the caller.</summary>
+        public WriteSpans? Spans { get; } = WriteSpans.Begin();
+
+        public bool IsRefused => Refusal is not null;
+
         protected Exception? Refusal { get; private set; }
 
         /// <summary>False when the caller gave up before its closure ran; after that its cancellation is ignored.</summary>
@@ -270,6 +282,7 @@ internal sealed class SqliteWriter : IDisposable
         {
             if (!ct.IsCancellationRequested)
             {
+                Spans?.Started();
                 return true;
             }
 
@@ -280,7 +293,7 @@ internal sealed class SqliteWriter : IDisposable
         public void Run(SqliteConnection connection, PreparedStatements statements)
         {
             Refusal = null;
-            _session = new Session(connection, statements, tenant, mayWrite: true);
+            _session = new Session(connection, statements, tenant, mayWrite: true) { TraceParent = Spans?.TraceParent };
             try
             {
                 var running = RunWork(_session);
@@ -346,7 +359,11 @@ internal sealed class SqliteWriter : IDisposable
             }
         }
 
-        public override void Fail(Exception exception) => _answer.TrySetException(exception);
+        public override void Fail(Exception exception)
+        {
+            Spans?.Failed(exception);
+            _answer.TrySetException(exception);
+        }
 
         protected override Task RunWork(Session session) => _running = work(session);
     }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Reflection;
 using Memoir.Tests.Testing;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
 
@@ -14,8 +13,6 @@ public sealed class OperationTests
         "http_requests_total", "http_request_duration_seconds", "http_requests_in_flight", "messages_created_total", "memory_searches_total",
         "embedding_generation_duration_seconds", "jobs_processed_total", "jobs_queued", "rate_limit_rejections_total",
     ];
-
-    private static readonly string[] Refusals = ["400", "401", "403", "404", "503"];
 
     private static readonly Dictionary<string, string> SecurityHeaders = new()
     {
@@ -132,57 +129,6 @@ public sealed class OperationTests
         var refused = await server.WithKey(TestApp.OperatorKey).GetAsync("/metrics", Ct);
 
         await refused.RefusedAsync(HttpStatusCode.NotFound, "not-found");
-    }
-
-    [Theory, MemberData(nameof(Engines))]
-    public async Task The_openapi_document_lists_every_route_with_its_refusals(TestEngine engine)
-    {
-        await using var server = await TestApp.StartAsync(engine);
-        var routes = server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(route => route.RoutePattern.RawText is not "/openapi.json")
-            .SelectMany(route => route.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Select(method =>
-                $"{method} {route.RoutePattern.RawText!.TrimEnd('/').Replace(":guid", "", StringComparison.Ordinal)}"));
-
-        var document = await server.CreateClient().ReadAsync("/openapi.json");
-
-        Assert.StartsWith("3.1", document.Text("openapi"), StringComparison.Ordinal);
-        var operations = document.GetProperty("paths").EnumerateObject()
-            .SelectMany(path => path.Value.EnumerateObject().Select(operation => (Name: $"{operation.Name.ToUpperInvariant()} {path.Name.TrimEnd('/')}", operation.Value)))
-            .ToList();
-        Assert.Equal(routes.Order(StringComparer.Ordinal), operations.Select(operation => operation.Name).Order(StringComparer.Ordinal));
-        Assert.All(operations, operation =>
-        {
-            var answers = operation.Value.GetProperty("responses");
-            Assert.Contains(answers.Members(), status => status.StartsWith('2'));
-            foreach (var refusal in answers.EnumerateObject().Where(a => a.Name[0] is '4' or '5'))
-            {
-                Assert.Equal(["application/problem+json"], refusal.Value.GetProperty("content").Members());
-            }
-
-            if (operation.Name.Contains("/v1/m", StringComparison.Ordinal))
-            {
-                Assert.Empty(Refusals.Except(answers.Members()));
-            }
-        });
-    }
-
-    [Theory, MemberData(nameof(Engines))]
-    public async Task The_openapi_document_spells_members_as_the_wire_does(TestEngine engine)
-    {
-        await using var server = await TestApp.StartAsync(engine);
-
-        var document = await server.CreateClient().ReadAsync("/openapi.json");
-
-        var schemas = document.GetProperty("components").GetProperty("schemas");
-        var stored = await server.As("acme").StoreAsync("x");
-        Assert.Equal(stored.Members(), schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
-        Assert.All(schemas.EnumerateObject(), schema =>
-        {
-            if (schema.Value.TryGetProperty("properties", out var properties))
-            {
-                Assert.All(properties.Members(), name => Assert.Matches("^[a-z0-9_]+$", name));
-            }
-        });
     }
 
     [Theory]

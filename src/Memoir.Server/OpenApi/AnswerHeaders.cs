@@ -1,0 +1,38 @@
+using Memoir.Kit.Http;
+using Microsoft.OpenApi;
+
+namespace Memoir.Server.OpenApi;
+
+/// <summary>The headers of answers that clients go by, each described once.</summary>
+internal static class AnswerHeaders
+{
+    public const string RequestIdName = RequestId.Header;
+    public const string LocationName = "Location";
+    public const string RetryAfterName = "Retry-After";
+    public const string ChallengeName = "WWW-Authenticate";
+
+    private static readonly (string Name, string Description, JsonSchemaType Type, string Example)[] All =
+    [
+        (RequestIdName, "The id of this request, the caller's own or a new one; in problem bodies and log lines, too.", JsonSchemaType.String, "0198b0a1c2d37e4f"),
+        (LocationName, "Where what was made can be read. An operator's names the tenant.", JsonSchemaType.String, "/v1/messages/019b8f6e-5c00-7a61-9f0e-3d5b7c1a2e44"),
+        (IdempotentRequest.ReplayedHeader, "`true` when this is the kept answer to an earlier request with the same `Idempotency-Key`; else absent.", JsonSchemaType.String, "true"),
+        (RetryAfterName, "Whole seconds after which trying again makes sense.", JsonSchemaType.Integer, "5"),
+        (ChallengeName, "How to send a credential.", JsonSchemaType.String, "Bearer realm=\"memoir\""),
+    ];
+
+    public static void AddTo(OpenApiComponents components) =>
+        components.Headers = All.ToDictionary(
+            header => header.Name,
+            IOpenApiHeader (header) => new OpenApiHeader
+            {
+                Description = header.Description,
+                Schema = new OpenApiSchema { Type = header.Type },
+                Example = header.Type is JsonSchemaType.Integer ? int.Parse(header.Example, System.Globalization.CultureInfo.InvariantCulture) : header.Example,
+            });
+
+    public static void Add(OpenApiResponse answer, string name, OpenApiDocument? document)
+    {
+        answer.Headers ??= new Dictionary<string, IOpenApiHeader>();
+        answer.Headers[name] = new OpenApiHeaderReference(name, document);
+    }
+}
