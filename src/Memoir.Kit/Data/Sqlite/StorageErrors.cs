@@ -22,7 +22,7 @@ internal static class StorageErrors
 
     /// <summary>Null when it is no fault of the storage.</summary>
     public static ProblemException? OfRead(SqliteException exception) =>
-        IsFault(exception) || IsFull(exception) || exception.SqliteErrorCode is raw.SQLITE_CANTOPEN
+        IsFault(exception) || IsFull(exception) || exception.SqliteErrorCode is raw.SQLITE_CANTOPEN or raw.SQLITE_NOTADB
             ? new ProblemException(Problem.StorageUnavailable, "The storage could not be read; send the request again in a moment.")
             : null;
 

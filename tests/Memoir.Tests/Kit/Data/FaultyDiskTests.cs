@@ -99,6 +99,48 @@ public sealed class FaultyDiskTests : IDisposable
         await AssertWholeAfterRestartAsync(stored);
     }
 
+    [Fact]
+    public async Task A_failed_sync_of_the_database_itself_ends_all_writing_too()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "The fault is made with strace.");
+        int stored;
+        await using (var server = await ServerProcess.StartAsync(_folder))
+        {
+            using var client = server.Client();
+            using var strace = await StraceAsync(server.Id, "-P", Path.Combine(_folder, "memoir.db"));
+            Assert.SkipWhen(strace is null, "This machine does not let one process trace another.");
+            (stored, var status, var slug) = await StoreUntilRefusedAsync(client, new string('x', 50_000), atMost: 2000);
+            strace!.Kill();
+            await strace.WaitForExitAsync(Ct);
+            await AssertBrokenAsync(client, (status, slug), stored);
+        }
+
+        await AssertWholeAfterRestartAsync(stored);
+    }
+
+    [Fact]
+    public async Task An_orderly_stop_after_a_failed_sync_leaves_the_log_to_the_next_start()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "The fault is made with strace.");
+        int stored;
+        await using (var server = await ServerProcess.StartAsync(_folder))
+        {
+            using var client = server.Client();
+            stored = (await StoreUntilRefusedAsync(client, "before", atMost: 5)).Stored;
+            using var strace = await StraceAsync(server.Id);
+            Assert.SkipWhen(strace is null, "This machine does not let one process trace another.");
+            await RefusalAsync(client);
+            strace!.Kill();
+            await strace.WaitForExitAsync(Ct);
+
+            server.Terminate();
+            await server.ExitAsync();
+        }
+
+        Assert.True(new FileInfo(Path.Combine(_folder, "memoir.db-wal")).Length > 0);
+        await AssertWholeAfterRestartAsync(stored);
+    }
+
     private static async Task AssertBrokenAsync(HttpClient client, (int Status, string? Slug) refused, int stored)
     {
         Assert.Equal((503, "urn:memoir:problem:storage-unavailable"), refused);
@@ -172,10 +214,10 @@ public sealed class FaultyDiskTests : IDisposable
         }
     }
 
-    private static async Task<Process?> StraceAsync(int process)
+    private static async Task<Process?> StraceAsync(int process, params string[] only)
     {
         var start = new ProcessStartInfo("strace") { RedirectStandardError = true };
-        foreach (var argument in (string[])["-f", "-p", $"{process}", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"])
+        foreach (var argument in (string[])["-f", "-p", $"{process}", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO", .. only])
         {
             start.ArgumentList.Add(argument);
         }

@@ -162,6 +162,24 @@ public sealed class StorageFaultTests : IDisposable
         Assert.Equal(["after"], writer.Notes());
     }
 
+    [Fact]
+    public async Task A_read_that_the_storage_cannot_answer_is_no_bug_of_ours()
+    {
+        using var store = await OpenAsync();
+        await store.AddAsync("note");
+        await PragmaAsync(store, "PRAGMA user_version"); // After this one the writer is idle: nothing writes what is damaged now.
+        await using (var file = new FileStream(Path.Combine(store.Folder, "memoir.db-wal"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            var rubbish = new byte[file.Length];
+            Array.Fill(rubbish, (byte)0xff);
+            await file.WriteAsync(rubbish, Ct);
+        }
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => store.CountAsync());
+
+        Assert.Equal(Problem.StorageUnavailable, refusal.Problem);
+    }
+
     private static async Task<long> PragmaAsync(TestDatabase store, string sql) =>
         await store.Database.SystemWriteAsync(session => session.ScalarAsync(sql, new { }), Ct) ?? 0;
 

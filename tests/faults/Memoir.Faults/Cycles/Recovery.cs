@@ -38,6 +38,11 @@ internal sealed class Recovery(Api api, Ledger ledger)
     public async Task ReplayAsync(IReadOnlyList<Operation> acknowledged, Random random, CancellationToken ct)
     {
         var keyed = acknowledged.Where(operation => operation is { Key: not null, ApiKey: null }).ToArray();
+        if (keyed.Length == 0)
+        {
+            return; // A short cycle may have acknowledged none.
+        }
+
         foreach (var operation in random.GetItems(keyed, Math.Min(ReplaysPerCycle, keyed.Length)))
         {
             var answer = await api.SendAsync(operation, ct);

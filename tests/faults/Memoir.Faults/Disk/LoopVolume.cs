@@ -25,11 +25,14 @@ internal sealed class LoopVolume : IAsyncDisposable
     /// <param name="mkfsOptions">More arguments of mkfs.</param>
     public static async Task<LoopVolume> CreateAsync(string folder, string fileSystem, int megabytes, params string[] mkfsOptions)
     {
-        var beside = Directory.Exists(Memory) ? Memory : Path.GetDirectoryName(folder)!;
-        var volume = new LoopVolume(Path.Combine(beside, Path.GetFileName(folder) + ".img"), folder);
-        await using (var image = File.Create(volume._image))
+        var parent = Path.GetDirectoryName(folder)!;
+        var image = Directory.Exists(Memory)
+            ? Path.Combine(Memory, $"{Path.GetFileName(parent)}.{Path.GetFileName(folder)}.img") // run.sh knows it by its folder's name.
+            : folder + ".img";
+        var volume = new LoopVolume(image, folder);
+        await using (var file = File.Create(volume._image))
         {
-            image.SetLength(megabytes * 1024L * 1024L);
+            file.SetLength(megabytes * 1024L * 1024L);
         }
 
         try
