@@ -42,8 +42,17 @@ tidy() {
   rm -f "/dev/shm/${TMPDIR##*/}".*.img "$TMPDIR"/*.img
   rmdir "$TMPDIR" 2>/dev/null || true # Stays when something is kept for inspection.
 }
+child=
 trap tidy EXIT
-trap 'exit 130' INT TERM
+trap 'if [ -n "$child" ]; then kill -TERM "$child"; wait "$child"; fi; exit 130' INT TERM
+
+# In the background, so that a signal to this script is heard at once.
+run() {
+  "$faults" "$@" &
+  child=$!
+  wait "$child"
+  child=
+}
 
 # The server with one promise broken on purpose.
 broken() {
@@ -90,14 +99,14 @@ skip() {
 kill9() {
   local limit=()
   { $quick || [ -n "$cycles" ]; } && limit=(--search-limit 200)
-  "$faults" kill9 --cycles "$(count 200 20)" "${limit[@]}"
-  "$faults" kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken AckBeforeCommit)"
+  run kill9 --cycles "$(count 200 20)" "${limit[@]}"
+  run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken AckBeforeCommit)"
 }
 
 powercut() {
   needs powercut xfs_io xfsprogs mkfs.ext4 e2fsprogs && needs_mounts powercut || return 0
-  "$faults" powercut --fs "$file_systems" --cycles "$(count 40 3)" --search-limit 30
-  "$faults" powercut --fs "$file_systems" --cycles 20 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded SynchronousNormal
+  run powercut --fs "$file_systems" --cycles "$(count 40 3)" --search-limit 30
+  run powercut --fs "$file_systems" --cycles 20 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded SynchronousNormal
   $quick && return 0
 
   # The second control needs no build of ours: every fsync of the ordinary server is made to do nothing.
@@ -105,7 +114,7 @@ powercut() {
   local library
   library=$(find /usr/lib -maxdepth 3 -name 'libeatmydata.so*' 2>/dev/null | head -1)
   if [ -n "$library" ]; then
-    "$faults" powercut --fs "$file_systems" --cycles 20 --search-limit 0 --expect-loss --preload "$library"
+    run powercut --fs "$file_systems" --cycles 20 --search-limit 0 --expect-loss --preload "$library"
   else
     skip "powercut with libeatmydata" "libeatmydata.so is missing (package libeatmydata1)"
   fi
@@ -113,21 +122,21 @@ powercut() {
 
 fsync() {
   needs fsync strace strace || return 0
-  "$faults" fsync --cycles "$(count 80 4)" --search-limit 30
-  "$faults" fsync --cycles 20 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded AckFailedCommit
+  run fsync --cycles "$(count 80 4)" --search-limit 30
+  run fsync --cycles 20 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded AckFailedCommit
 }
 
 full() {
   needs full mkfs.ext4 e2fsprogs prlimit util-linux && needs_mounts full || return 0
-  "$faults" full --cycles "$(count 12 1)" --search-limit 30
-  "$faults" full --cycles 6 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded AckFailedCommit
+  run full --cycles "$(count 12 1)" --search-limit 30
+  run full --cycles 6 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded AckFailedCommit
 }
 
 recovery() {
   local messages=1000000
   $quick && messages=20000
-  "$faults" recovery --cycles "$(count 1 1)" --messages $messages --search-limit 30
-  "$faults" recovery --cycles 1 --messages 2000 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded DropLogAtStart
+  run recovery --cycles "$(count 1 1)" --messages $messages --search-limit 30
+  run recovery --cycles 1 --messages 2000 --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded DropLogAtStart
 }
 
 jobs_tests() {
@@ -138,8 +147,8 @@ jobs_tests() {
 
   local size=()
   $quick && size=(--jobs 600 --good 300)
-  "$faults" jobs "${size[@]}"
-  "$faults" jobs --expect-doubles "${size[@]}" --server "$(broken JobsWithoutFence)"
+  run jobs "${size[@]}"
+  run jobs --expect-doubles "${size[@]}" --server "$(broken JobsWithoutFence)"
 }
 
 slow() {

@@ -19,17 +19,30 @@ using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signa
     stop.Cancel();
 });
 
-return args switch
+try
 {
-    ["kill9", .. var rest] => await CycleCommand.RunAsync("kill9", rest, (options, ledger, folder) => new KillFault(options, ledger, folder), stop.Token),
-    ["powercut", .. var rest] => await PowerCutCommand.RunAsync(rest, stop.Token),
-    ["fsync", .. var rest] => await CycleCommand.RunAsync("fsync", rest, (options, ledger, folder) => new SyncErrorFault(options, ledger, folder), stop.Token),
-    ["full", .. var rest] => await FullDiskCommand.RunAsync(rest, stop.Token),
-    ["recovery", .. var rest] => await CycleCommand.RunAsync("recovery", rest, (options, ledger, folder) => new RecoveryFault(options, ledger, folder), stop.Token),
-    ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
-    ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
-    _ => Usage(),
-};
+    return args switch
+    {
+        ["kill9", .. var rest] => await CycleCommand.RunAsync("kill9", rest, (options, ledger, folder) => new KillFault(options, ledger, folder), stop.Token),
+        ["powercut", .. var rest] => await PowerCutCommand.RunAsync(rest, stop.Token),
+        ["fsync", .. var rest] => await CycleCommand.RunAsync("fsync", rest, (options, ledger, folder) => new SyncErrorFault(options, ledger, folder), stop.Token),
+        ["full", .. var rest] => await FullDiskCommand.RunAsync(rest, stop.Token),
+        ["recovery", .. var rest] => await CycleCommand.RunAsync("recovery", rest, (options, ledger, folder) => new RecoveryFault(options, ledger, folder), stop.Token),
+        ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
+        ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
+        _ => Usage(),
+    };
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    Console.Error.WriteLine("Broken off.");
+    return 130;
+}
+catch (ToolException error)
+{
+    Console.Error.WriteLine($"NOT RUN to its end: {error.Message}");
+    return 69;
+}
 
 static int Usage()
 {
