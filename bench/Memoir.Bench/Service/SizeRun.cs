@@ -38,6 +38,7 @@ internal sealed class SizeRun(
             await WarmUpAsync(target, ct);
             await StoreAsync(target, clients: 1, count: 60_000, ct);
             await StoreAsync(target, clients: 64, count: 100_000, ct);
+            await TouchTenantsAsync(target, ct);
             await MixAsync(target, clients: 128, ct);
         }
         catch (SocketException error)

@@ -6,7 +6,8 @@ namespace Memoir.Server.Recall.Ranking;
 /// <summary>The arrays a search works in, rented so that a search allocates next to nothing; every user leaves them zeroed.</summary>
 internal sealed class SearchScratch
 {
-    private static readonly ConcurrentBag<SearchScratch> Pool = [];
+    // The one that was used last comes first, whichever thread asks: its arrays are still in the processor's cache.
+    private static readonly ConcurrentStack<SearchScratch> Pool = [];
 
     private (float Average, float K1, float B) _saturationFor;
 
@@ -36,7 +37,7 @@ internal sealed class SearchScratch
 
     public static SearchScratch Rent(in IndexView view)
     {
-        var scratch = Pool.TryTake(out var pooled) ? pooled : new SearchScratch();
+        var scratch = Pool.TryPop(out var pooled) ? pooled : new SearchScratch();
         scratch.Scores = Sized(scratch.Scores, view.Units);
         scratch.SlotOf = Sized(scratch.SlotOf, view.Memories);
         scratch.PlaceOf = Sized(scratch.PlaceOf, view.Postings.Length);
@@ -44,7 +45,7 @@ internal sealed class SearchScratch
         return scratch;
     }
 
-    public void Return() => Pool.Add(this);
+    public void Return() => Pool.Push(this);
 
     public void Prepare(float average, float k1, float b)
     {
