@@ -14,6 +14,9 @@ internal static partial class DemoCommand
     private const int Shown = 3;
     private const int Width = 100;
 
+    /// <summary>Some notes of the sample are pages long; their beginning says which they are.</summary>
+    private const int LinesShown = 3;
+
     public static Command Definition { get; } = new(
         "demo",
         "",
@@ -83,7 +86,13 @@ internal static partial class DemoCommand
         var words = item.Explain?.MatchedTerms ?? [];
         var text = PrintableText.Of(item.Content.ReplaceLineEndings(" "));
         var first = true;
-        foreach (var line in Wrap(text))
+        var lines = Wrap(text).Take(LinesShown + 1).ToList();
+        if (lines.Count > LinesShown)
+        {
+            lines = [.. lines.Take(LinesShown - 1), $"{lines[LinesShown - 1]} …"];
+        }
+
+        foreach (var line in lines)
         {
             var head = first ? FormattableString.Invariant($"  {terminal.Green($"{item.Score:0.00}")}  ") : "        ";
             terminal.Line(head + Word().Replace(line, word => IsMatched(word.Value, words) ? terminal.Yellow(word.Value) : word.Value));

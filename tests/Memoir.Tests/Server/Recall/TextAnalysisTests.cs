@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Search;
 using Memoir.Server.Recall.Text;
@@ -121,21 +120,14 @@ public sealed class TextAnalysisTests
 
     [Theory]
     [MemberData(nameof(Hostile))]
-    public void Hostile_text_is_analysed_in_bounded_time(string content)
+    public void Hostile_text_is_cut_into_passages_like_any_other(string content)
     {
+        // What it costs is measured by tests/faults, in processor time: a clock on a busy machine tells nothing.
         var memory = Analyzer.Analyse(RecallFixture.Memory(1, content));
-        Assert.Equal(memory.PassageEnds.Length, memory.PassageLengths.Length);
-
-        // The best of three: the text is slow every time, other tests on the same cores are not.
-        Assert.InRange(Enumerable.Range(0, 3).Min(_ => Milliseconds(content)), 0, 400);
-    }
-
-    private static long Milliseconds(string content)
-    {
-        var watch = Stopwatch.StartNew();
-        _ = Analyzer.Analyse(RecallFixture.Memory(1, content));
         _ = RecallQuery.Parse(content);
-        return watch.ElapsedMilliseconds;
+
+        Assert.Equal(memory.PassageEnds.Length, memory.PassageLengths.Length);
+        Assert.Equal(memory.Terms.Length, memory.PassageEnds is [.., var end] ? (int)end : 0);
     }
 
     public static TheoryData<string> Hostile() =>
