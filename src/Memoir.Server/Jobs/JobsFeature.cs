@@ -32,7 +32,6 @@ internal static class JobsFeature
 
     private static async Task<IResult> ListAsync(HttpContext http, JobRegister jobs, CancellationToken ct)
     {
-        QueryValues.RefuseUnknown(http.Request, "tenant_id", "status", "kind", "limit", "cursor");
         var status = QueryValues.Text(http.Request, "status");
         var kind = QueryValues.Text(http.Request, "kind");
         if (status is not null && !JobStatus.All.Contains(status))
