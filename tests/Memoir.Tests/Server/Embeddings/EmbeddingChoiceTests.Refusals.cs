@@ -82,4 +82,19 @@ public sealed partial class EmbeddingChoiceTests
         var refused = await (await second.As("acme").SendAsync("POST", Url + "/rollback")).RefusedAsync(HttpStatusCode.Conflict, "conflict");
         Assert.Contains("google_gemini", refused.Text("detail"), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_choice_is_one_tenants_alone()
+    {
+        await using var server = await StartAsync();
+        await FillAsync(server, server.As("a"), 2, "a");
+        await FillAsync(server, server.As("b"), 2, "b");
+        var member = await server.MemberAsync("a", "admin");
+
+        await ChooseAsync(member);
+
+        Assert.Equal("openai", (await server.As("b").ReadAsync(Url)).GetProperty("current").Text("provider"));
+        Assert.DoesNotContain("degraded", (await server.As("b").SearchAsync("number 1")).Members());
+        await (await member.SendAsync("PUT", Url + "?tenant_id=b", """{"provider":"builtin"}""")).RefusedAsync(HttpStatusCode.Forbidden, "tenant-mismatch");
+    }
 }

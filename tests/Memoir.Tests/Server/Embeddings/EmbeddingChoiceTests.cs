@@ -348,21 +348,6 @@ public sealed partial class EmbeddingChoiceTests : IAsyncLifetime
         Assert.Equal("openai", (await client.ReadAsync(Url)).GetProperty("current").Text("provider"));
     }
 
-    [Fact]
-    public async Task A_choice_is_one_tenants_alone()
-    {
-        await using var server = await StartAsync();
-        await FillAsync(server, server.As("a"), 2, "a");
-        await FillAsync(server, server.As("b"), 2, "b");
-        var member = await server.MemberAsync("a", "admin");
-
-        await ChooseAsync(member);
-
-        Assert.Equal("openai", (await server.As("b").ReadAsync(Url)).GetProperty("current").Text("provider"));
-        Assert.DoesNotContain("degraded", (await server.As("b").SearchAsync("number 1")).Members());
-        await (await member.SendAsync("PUT", Url + "?tenant_id=b", """{"provider":"builtin"}""")).RefusedAsync(HttpStatusCode.Forbidden, "tenant-mismatch");
-    }
-
     private static async Task FillAsync(TestApp server, HttpClient client, int count, string tenant = "acme")
     {
         await client.StoreManyAsync(Enumerable.Range(0, count).Select(i => Message($"number {i}", ("tenant_id", tenant), ("external_id", $"n{i}"))));
