@@ -1,6 +1,6 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Telemetry;
+using Memoir.Kit.Data.Postgres;
 using Memoir.Kit.Data.Sqlite;
 
 namespace Memoir.Kit.Data;
@@ -11,79 +11,59 @@ namespace Memoir.Kit.Data;
 /// </summary>
 public sealed class Database : IDisposable
 {
-    private readonly SqliteFile _file;
-    private readonly SqliteConnection _writing;
-    private readonly SqliteWriter _writer;
-    private readonly SqliteReaders _readers;
+    private readonly IDatabaseEngine _engine;
     private bool _isClosed;
 
     /// <exception cref="StartupException">The database cannot be used; nothing was changed.</exception>
     public Database(IOptions<DatabaseOptions> options, Meters meters)
     {
-        SqliteLibrary.Load();
         SqlTypes.Register();
-        var path = options.Value.ResolveSqlitePath();
-        Location = path;
-        _file = SqliteFile.Open(path);
-        try
-        {
-            _writing = _file.OpenWriter();
-        }
-        catch
-        {
-            _file.Dispose();
-            throw;
-        }
-
-        _writer = new SqliteWriter(_writing, options.Value.WriteQueueLimit, meters);
-        _readers = new SqliteReaders(_file.OpenReader, options.Value.DatabasePoolSize);
+        _engine = options.Value.IsPostgres ? new PostgresEngine(options.Value, meters) : new SqliteEngine(options.Value, meters);
     }
 
     /// <summary>Where the data is, without secrets.</summary>
-    public string Location { get; }
+    public string Location => _engine.Location;
+
+    public Dialect Dialect => _engine.Dialect;
+
+    /// <summary>Whether other processes may write to it, so that what is kept in memory has to follow.</summary>
+    public bool IsShared => _engine.Dialect == Dialect.Postgres;
 
     /// <summary>False after the storage failed a write: only a restart, which replays the log, makes it true again.</summary>
-    public bool IsWritable => !_writer.IsBroken;
+    public bool IsWritable => _engine.IsWritable;
 
     /// <summary>Reads one consistent snapshot of one tenant's rows.</summary>
-    public Task<T> ReadAsync<T>(Tenant tenant, Func<Session, Task<T>> work, CancellationToken ct) =>
-        _readers.RunAsync(tenant, work, ct);
+    public Task<T> ReadAsync<T>(Tenant tenant, Func<Session, Task<T>> work, CancellationToken ct) => _engine.ReadAsync(tenant, work, ct);
 
     /// <summary>
-    /// Runs a write and answers after its commit. The closure may run again, so it must be repeatable, and it may await
-    /// nothing but its session. Throwing from it undoes all that it did.
+    /// Runs a write and answers after its commit. The writes of one tenant run one after another, whichever process they
+    /// come from. The closure may run again, so it must be repeatable, and it may await nothing but its session. Throwing
+    /// from it undoes all that it did.
     /// </summary>
-    public Task<T> WriteAsync<T>(Tenant tenant, Func<Session, Task<T>> work, CancellationToken ct) =>
-        _writer.RunAsync(tenant, work, ct);
+    public Task<T> WriteAsync<T>(Tenant tenant, Func<Session, Task<T>> work, CancellationToken ct) => _engine.WriteAsync(tenant, work, ct);
 
     /// <inheritdoc cref="WriteAsync{T}"/>
-    public Task WriteAsync(Tenant tenant, Func<Session, Task> work, CancellationToken ct) =>
-        _writer.RunAsync(tenant, Answering(work), ct);
+    public Task WriteAsync(Tenant tenant, Func<Session, Task> work, CancellationToken ct) => _engine.WriteAsync(tenant, Answering(work), ct);
 
     /// <summary>Reads across tenants; for the closed list alone.</summary>
-    public Task<T> SystemReadAsync<T>(Func<Session, Task<T>> work, CancellationToken ct) =>
-        _readers.RunAsync(tenant: null, work, ct);
+    public Task<T> SystemReadAsync<T>(Func<Session, Task<T>> work, CancellationToken ct) => _engine.ReadAsync(tenant: null, work, ct);
 
     /// <summary>Writes across tenants; for the closed list alone.</summary>
-    public Task<T> SystemWriteAsync<T>(Func<Session, Task<T>> work, CancellationToken ct) =>
-        _writer.RunAsync(tenant: null, work, ct);
+    public Task<T> SystemWriteAsync<T>(Func<Session, Task<T>> work, CancellationToken ct) => _engine.WriteAsync(tenant: null, work, ct);
 
     /// <inheritdoc cref="SystemWriteAsync{T}"/>
-    public Task SystemWriteAsync(Func<Session, Task> work, CancellationToken ct) =>
-        _writer.RunAsync(tenant: null, Answering(work), ct);
+    public Task SystemWriteAsync(Func<Session, Task> work, CancellationToken ct) => _engine.WriteAsync(tenant: null, Answering(work), ct);
+
+    /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
+    internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);
 
     /// <summary>Lets the writes that were accepted finish, then closes the files.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isClosed, true))
+        if (!Interlocked.Exchange(ref _isClosed, true))
         {
-            return;
+            _engine.Dispose();
         }
-
-        _writer.Dispose();
-        _readers.Dispose();
-        _writing.Dispose();
-        _file.Dispose();
     }
 
     private static Func<Session, Task<bool>> Answering(Func<Session, Task> work) => async session =>

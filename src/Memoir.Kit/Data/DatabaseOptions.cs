@@ -6,11 +6,17 @@ namespace Memoir.Kit.Data;
 /// <summary>Which database to use, and where its files live.</summary>
 public sealed class DatabaseOptions
 {
-    /// <summary><c>sqlite:///x</c> is relative to the data folder, <c>sqlite:////x</c> is absolute.</summary>
+    /// <summary><c>sqlite:///x</c> is relative to the data folder, <c>sqlite:////x</c> is absolute; <c>postgresql://user:password@host:5432/name</c> is a server.</summary>
     [Required]
     public string DatabaseUrl { get; set; } = "sqlite:///memoir.db";
 
-    /// <summary>Reading connections kept open.</summary>
+    /// <summary>PostgreSQL: the role that owns the tables, on a direct connection. Empty: <see cref="DatabaseUrl"/> does all.</summary>
+    public string DatabaseAdminUrl { get; set; } = "";
+
+    /// <summary>PostgreSQL: statements are prepared once per connection. Off behind a pooler that cannot (pgbouncer below 1.21).</summary>
+    public bool DatabasePrepare { get; set; } = true;
+
+    /// <summary>Connections kept open: all of a process on PostgreSQL, the reading ones on SQLite.</summary>
     [Range(1, 200)]
     public int DatabasePoolSize { get; set; } = 20;
 
@@ -20,6 +26,8 @@ public sealed class DatabaseOptions
     /// <summary>Writes that may wait for the writer before a caller is told 503 <c>overloaded</c>.</summary>
     [Range(1, 1_000_000)]
     public int WriteQueueLimit { get; set; } = 4096;
+
+    public bool IsPostgres => Postgres.PostgresAddress.IsOne(DatabaseUrl);
 
     /// <summary>The data folder as an absolute path.</summary>
     public string ResolveDataDirectory()
@@ -50,7 +58,7 @@ public sealed class DatabaseOptions
 
         // The value may hold a password, so it is not repeated.
         throw new StartupException(
-            "MEMORY_DATABASE_URL: this version serves SQLite alone, for example MEMORY_DATABASE_URL=sqlite:///memoir.db");
+            "MEMORY_DATABASE_URL: must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME. Example: MEMORY_DATABASE_URL=sqlite:///memoir.db");
     }
 }
 

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using Microsoft.Data.Sqlite;
+using System.Data.Common;
 using Memoir.Kit.Http;
 
 namespace Memoir.Kit.Data;
@@ -17,13 +17,13 @@ public static partial class Migrator
     /// <exception cref="StartupException">A file was changed after it was applied, or the database is newer than the program.</exception>
     public static async Task<int> MigrateAsync(this Database database, Assembly assembly, TimeProvider time, CancellationToken ct)
     {
-        var migrations = Load(assembly, "sqlite");
+        var migrations = Load(assembly, database.Dialect.Name);
         var current = "";
         try
         {
-            return await database.SystemWriteAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
+            return await database.MigrateAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
         }
-        catch (SqliteException exception)
+        catch (DbException exception)
         {
             throw Failed(exception);
         }

@@ -173,19 +173,3 @@ internal sealed class PreparedStatements(SqliteConnection connection) : IDisposa
             HashCode.Combine(text.Length, text[text.Length / 2], text[^1], text[text.Length / 3]);
     }
 }
-
-/// <summary>The current row of a scan; valid only inside the callback it was handed to.</summary>
-public readonly ref struct SqlRow
-{
-    private readonly sqlite3_stmt _statement;
-
-    internal SqlRow(sqlite3_stmt statement) => _statement = statement;
-
-    public long Number(int column) => raw.sqlite3_column_int64(_statement, column);
-
-    public double Real(int column) => raw.sqlite3_column_double(_statement, column);
-
-    public string Text(int column) => raw.sqlite3_column_text(_statement, column).utf8_to_string();
-
-    public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(_statement, column);
-}

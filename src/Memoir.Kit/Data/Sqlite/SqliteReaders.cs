@@ -64,7 +64,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
         public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work)
         {
             _statements.Execute("BEGIN", None, tenant: null); // One snapshot for all that the closure reads.
-            var session = new Session(connection, _statements, tenant, mayWrite: false);
+            var session = new SqliteSession(connection, _statements, tenant, mayWrite: false);
             try
             {
                 var result = await work(session);

@@ -3,7 +3,6 @@ using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
-using Memoir.Kit.Telemetry.Tracing;
 
 namespace Memoir.Kit.Data.Sqlite;
 
@@ -21,7 +20,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteConnection _connection;
     private readonly PreparedStatements _statements;
     private readonly SqliteLog _log;
-    private readonly WriteQueue<Write> _waiting;
+    private readonly WriteQueue<PendingWrite> _waiting;
     private readonly Thread _thread;
     private readonly Meters _meters;
     private volatile bool _broken;
@@ -32,7 +31,7 @@ internal sealed class SqliteWriter : IDisposable
         _meters = meters;
         _statements = new PreparedStatements(connection);
         _log = new SqliteLog(connection);
-        _waiting = new WriteQueue<Write>(queueLimit);
+        _waiting = new WriteQueue<PendingWrite>(queueLimit);
         meters.WriteQueueDepth = () => _waiting.Count;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-writer" };
         _thread.Start();
@@ -48,7 +47,7 @@ internal sealed class SqliteWriter : IDisposable
             throw StorageErrors.WritesEnded();
         }
 
-        var write = new Write<T>(tenant, work, ct);
+        var write = new PendingWrite<T>(tenant, work, ct);
         try
         {
             if (_waiting.TryAdd(write))
@@ -77,7 +76,7 @@ internal sealed class SqliteWriter : IDisposable
 
     private void Run()
     {
-        var group = new List<Write>(LargestGroup);
+        var group = new List<PendingWrite>(LargestGroup);
         while (_waiting.Take() is { } first)
         {
             if (_broken)
@@ -95,7 +94,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     /// <summary>Runs the first write, which is in the group already, and all that wait behind it.</summary>
-    private void RunGroup(List<Write> group)
+    private void RunGroup(List<PendingWrite> group)
     {
         var started = Stopwatch.GetTimestamp();
         try
@@ -140,15 +139,15 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private Write? Next(int count, long started) =>
+    private PendingWrite? Next(int count, long started) =>
         count < LargestGroup && Stopwatch.GetElapsedTime(started) < LongestGroup ? _waiting.TryTake() : null;
 
-    private void RunInSavepoint(Write write)
+    private void RunInSavepoint(PendingWrite write)
     {
         Control("SAVEPOINT closure");
         try
         {
-            write.Run(_connection, _statements);
+            Run(write);
             Control("RELEASE closure");
         }
         catch (SqliteException exception) when (EndsTransaction(exception))
@@ -163,7 +162,26 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private void RerunEachAlone(List<Write> group, SqliteException cause)
+    private void Run(PendingWrite write)
+    {
+        var session = new SqliteSession(_connection, _statements, write.Tenant, mayWrite: true) { TraceParent = write.Spans?.TraceParent };
+        try
+        {
+            var running = write.Run(session);
+            if (!running.IsCompleted)
+            {
+                throw new InvalidOperationException("A write closure may await nothing but its session.");
+            }
+
+            running.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            session.End(); // A closure that wakes up later must not write into the transaction of others.
+        }
+    }
+
+    private void RerunEachAlone(List<PendingWrite> group, SqliteException cause)
     {
         if (StorageErrors.IsFault(cause))
         {
@@ -195,7 +213,7 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private void Commit(List<Write> group)
+    private void Commit(List<PendingWrite> group)
     {
         foreach (var write in group)
         {
@@ -203,7 +221,7 @@ internal sealed class SqliteWriter : IDisposable
         }
 
 #if FAULT_ACK_BEFORE_COMMIT
-        Answer(group);
+        PendingWrite.AnswerAll(group);
         Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
         Control("COMMIT");
 #elif FAULT_STORAGE
@@ -216,25 +234,11 @@ internal sealed class SqliteWriter : IDisposable
             Rollback();
         }
 
-        Answer(group);
+        PendingWrite.AnswerAll(group);
 #else
         Control("COMMIT");
-        Answer(group);
+        PendingWrite.AnswerAll(group);
 #endif
-    }
-
-    private static void Answer(List<Write> group)
-    {
-        foreach (var write in group)
-        {
-            write.RunAfterCommit();
-        }
-
-        foreach (var write in group)
-        {
-            write.Spans?.Answered(write.IsRefused);
-            write.Complete();
-        }
     }
 
     private void Begin() => Control("BEGIN IMMEDIATE");
@@ -263,108 +267,5 @@ internal sealed class SqliteWriter : IDisposable
     private sealed class NoArguments
     {
         public static readonly NoArguments Instance = new();
-    }
-
-    /// <summary>A closure on its way through the queue.</summary>
-    private abstract class Write(Tenant? tenant, CancellationToken ct)
-    {
-        private Session? _session;
-
-        /// <summary>Null when nobody traces the caller.</summary>
-        public WriteSpans? Spans { get; } = WriteSpans.Begin();
-
-        public bool IsRefused => Refusal is not null;
-
-        protected Exception? Refusal { get; private set; }
-
-        /// <summary>False when the caller gave up before its closure ran; after that its cancellation is ignored.</summary>
-        public bool TryStart()
-        {
-            if (!ct.IsCancellationRequested)
-            {
-                Spans?.Started();
-                return true;
-            }
-
-            Fail(new OperationCanceledException(ct));
-            return false;
-        }
-
-        public void Run(SqliteConnection connection, PreparedStatements statements)
-        {
-            Refusal = null;
-            _session = new Session(connection, statements, tenant, mayWrite: true) { TraceParent = Spans?.TraceParent };
-            try
-            {
-                var running = RunWork(_session);
-                if (!running.IsCompleted)
-                {
-                    throw new InvalidOperationException("A write closure may await nothing but its session.");
-                }
-
-                running.GetAwaiter().GetResult();
-            }
-            finally
-            {
-                _session.End(); // A closure that wakes up later must not write into the transaction of others.
-            }
-        }
-
-        /// <summary>The closure alone failed: it is answered with the others, so that order is kept.</summary>
-        public void Refuse(Exception exception)
-        {
-            Refusal = exception;
-            _session = null;
-        }
-
-        public void RunAfterCommit()
-        {
-            foreach (var action in _session?.Commits ?? [])
-            {
-                try
-                {
-                    action();
-                }
-                catch (Exception exception)
-                {
-                    // The write is kept, but its caller is told of the bug; the others have nothing to do with it.
-                    Refusal = exception;
-                }
-            }
-        }
-
-        public abstract void Complete();
-
-        public abstract void Fail(Exception exception);
-
-        protected abstract Task RunWork(Session session);
-    }
-
-    private sealed class Write<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) : Write(tenant, ct)
-    {
-        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private Task<T>? _running;
-
-        public Task<T> Answer => _answer.Task;
-
-        public override void Complete()
-        {
-            if (Refusal is { } refusal)
-            {
-                _answer.TrySetException(refusal);
-            }
-            else
-            {
-                _answer.TrySetResult(_running!.GetAwaiter().GetResult());
-            }
-        }
-
-        public override void Fail(Exception exception)
-        {
-            Spans?.Failed(exception);
-            _answer.TrySetException(exception);
-        }
-
-        protected override Task RunWork(Session session) => _running = work(session);
     }
 }

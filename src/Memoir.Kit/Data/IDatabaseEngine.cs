@@ -1,0 +1,22 @@
+namespace Memoir.Kit.Data;
+
+/// <summary>What holds the data: SQLite inside the process, or a PostgreSQL server.</summary>
+internal interface IDatabaseEngine : IDisposable
+{
+    Dialect Dialect { get; }
+
+    /// <inheritdoc cref="Database.Location"/>
+    string Location { get; }
+
+    /// <inheritdoc cref="Database.IsWritable"/>
+    bool IsWritable { get; }
+
+    /// <summary>Reads one consistent snapshot; a null tenant is a system session.</summary>
+    Task<T> ReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct);
+
+    /// <summary>Runs a write and answers after its commit; a null tenant is a system session.</summary>
+    Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct);
+
+    /// <summary>Runs a change of the schema, by the role that may, and by one process at a time.</summary>
+    Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct);
+}

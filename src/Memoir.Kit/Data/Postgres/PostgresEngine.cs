@@ -1,0 +1,105 @@
+using Memoir.Kit.Telemetry;
+using Npgsql;
+
+namespace Memoir.Kit.Data.Postgres;
+
+/// <summary>A PostgreSQL server and a pool of connections to it, shared with other processes.</summary>
+internal sealed class PostgresEngine : IDatabaseEngine
+{
+    private readonly NpgsqlDataSource _source;
+    private readonly NpgsqlDataSource _admin;
+    private readonly PostgresWriter _writer;
+
+    public PostgresEngine(DatabaseOptions options, Meters meters)
+    {
+        var address = PostgresAddress.Parse(options.DatabaseUrl, "MEMORY_DATABASE_URL");
+        var admin = options.DatabaseAdminUrl.Length > 0 ? PostgresAddress.Parse(options.DatabaseAdminUrl, "MEMORY_DATABASE_ADMIN_URL") : PostgresAddress.Parse(options.DatabaseUrl, "MEMORY_DATABASE_URL");
+        Location = $"postgresql://{address.Host}:{address.Port}/{address.Database}";
+        _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare);
+        _admin = Open(admin, 3, prepare: false);
+        _writer = new PostgresWriter(_source, options.WriteQueueLimit, meters);
+    }
+
+    public Dialect Dialect => Dialect.Postgres;
+
+    public string Location { get; }
+
+    public bool IsWritable => true;
+
+    public async Task<T> ReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryReadAsync(tenant, work, ct);
+            }
+            catch (Exception exception) when (attempt == 1 && PostgresErrors.IsBroken(exception) && !ct.IsCancellationRequested)
+            {
+                // The server was restarted since this connection was last used: another one is new.
+            }
+            catch (Exception exception) when (!ct.IsCancellationRequested && PostgresErrors.OfRead(exception) is { } problem)
+            {
+                throw problem;
+            }
+        }
+    }
+
+    public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
+
+    public async Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct)
+    {
+        await using var connection = await _admin.OpenConnectionAsync(ct);
+        var prologue = Prologue.OfMigration(ct);
+        var session = new PostgresSession(connection, prologue, tenant: null, mayWrite: true);
+        try
+        {
+            var applied = await work(session);
+            await session.CommitAsync();
+            return applied;
+        }
+        finally
+        {
+            session.End();
+            await PostgresWriter.RollBackAsync(connection, prologue);
+        }
+    }
+
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _source.Dispose();
+        _admin.Dispose();
+    }
+
+    private async Task<T> TryReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        await using var connection = await _source.OpenConnectionAsync(ct);
+        var prologue = Prologue.OfRead(tenant, ct);
+        var session = new PostgresSession(connection, prologue, tenant, mayWrite: false);
+        try
+        {
+            var result = await work(session);
+            await session.CommitAsync();
+            return result;
+        }
+        finally
+        {
+            session.End();
+            await PostgresWriter.RollBackAsync(connection, prologue);
+        }
+    }
+
+    private static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder address, int size, bool prepare)
+    {
+        address.MaxPoolSize = size;
+        address.ApplicationName = "memoir";
+        address.NoResetOnClose = true; // Nothing of ours outlives its transaction, and a pooler would reset another's connection.
+        address.Enlist = false;
+        address.CommandTimeout = 60;
+        address.KeepAlive = 0;
+        address.MaxAutoPrepare = prepare ? 200 : 0;
+        address.AutoPrepareMinUsages = 2;
+        return new NpgsqlDataSourceBuilder(address.ConnectionString).Build();
+    }
+}

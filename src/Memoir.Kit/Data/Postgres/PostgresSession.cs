@@ -1,0 +1,146 @@
+using System.Globalization;
+using Npgsql;
+
+namespace Memoir.Kit.Data.Postgres;
+
+/// <summary>
+/// A transaction on one connection. It opens with the first statement, in the same trip, and with the tenant that row
+/// level security asks for; statements whose outcome nobody asks for travel with the next one that somebody does.
+/// </summary>
+internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prologue, Tenant? tenant, bool mayWrite) : Session(tenant, mayWrite)
+{
+    private readonly List<NpgsqlBatchCommand> _held = [];
+
+    public override Dialect Dialect => Dialect.Postgres;
+
+    public override async Task<int> ExecuteAsync(string sql, object args)
+    {
+        RequireOpen();
+        RequireWrite();
+        var command = PostgresStatement.Of(sql, args).Bind(args, BoundTenant);
+        await using var batch = Batch(command, out _);
+        await batch.ExecuteNonQueryAsync(prologue.Canceled);
+        return (int)command.RecordsAffected;
+    }
+
+    public override Task SendAsync(string sql, object args)
+    {
+        RequireOpen();
+        RequireWrite();
+        _held.Add(PostgresStatement.Of(sql, args).Bind(args, BoundTenant));
+        return Task.CompletedTask;
+    }
+
+    public override Task<long?> ScalarAsync(string sql, object args) =>
+        ReadAsync<long?>(sql, args, async (_, reader) =>
+            await reader.ReadAsync(prologue.Canceled) && !await reader.IsDBNullAsync(0, prologue.Canceled)
+                ? Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture)
+                : null);
+
+    public override Task<T?> FindAsync<T>(string sql, object args)
+        where T : class =>
+        ReadAsync(sql, args, async (statement, reader) =>
+        {
+            if (!await reader.ReadAsync(prologue.Canceled))
+            {
+                return null;
+            }
+
+            var found = statement.ParserOf<T>(reader)(reader);
+            return await reader.ReadAsync(prologue.Canceled)
+                ? throw new InvalidOperationException("One row was asked for, and there are more.")
+                : found;
+        });
+
+    public override Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object args) =>
+        ReadAsync<IReadOnlyList<T>>(sql, args, async (statement, reader) =>
+        {
+            var rows = new List<T>();
+            while (await reader.ReadAsync(prologue.Canceled))
+            {
+                rows.Add(statement.ParserOf<T>(reader)(reader));
+            }
+
+            return rows;
+        });
+
+    public override Task<Portion<T>> QueryPortionAsync<T>(string sql, object args, Func<T, long> weightOf, long most) =>
+        ReadAsync(sql, args, async (statement, reader) =>
+        {
+            var items = new List<T>();
+            var weight = 0L;
+            while (await reader.ReadAsync(prologue.Canceled))
+            {
+                if (IsFull(items, statement.ParserOf<T>(reader)(reader), weightOf, most, ref weight))
+                {
+                    return new Portion<T>(items, IsCut: true);
+                }
+            }
+
+            return new Portion<T>(items, IsCut: false);
+        });
+
+    public override Task ScanAsync(string sql, object args, Action<SqlRow> read) =>
+        ReadAsync(sql, args, async (_, reader) =>
+        {
+            while (await reader.ReadAsync(prologue.Canceled))
+            {
+                read(new SqlRow(reader));
+            }
+
+            return true;
+        });
+
+    /// <summary>Sends what is held back, without ending the transaction, so that a fault in it shows here.</summary>
+    public async Task FlushAsync()
+    {
+        if (_held.Count > 0)
+        {
+            await using var batch = Batch(null, out _);
+            await batch.ExecuteNonQueryAsync(prologue.Canceled);
+        }
+    }
+
+    /// <summary>Sends what is held back, and the commit behind it.</summary>
+    public async Task CommitAsync()
+    {
+        if (prologue.IsSent || _held.Count > 0)
+        {
+            await using var batch = Batch(new NpgsqlBatchCommand("COMMIT"), out _);
+            await batch.ExecuteNonQueryAsync(prologue.Canceled);
+            prologue.Ended();
+        }
+    }
+
+    private async Task<TResult> ReadAsync<TResult>(string sql, object args, Func<PostgresStatement, NpgsqlDataReader, Task<TResult>> read)
+    {
+        RequireOpen();
+        var statement = PostgresStatement.Of(sql, args);
+        await using var batch = Batch(statement.Bind(args, BoundTenant), out var opens);
+        await using var reader = await batch.ExecuteReaderAsync(prologue.Canceled);
+        if (opens)
+        {
+            await reader.NextResultAsync(prologue.Canceled); // Past the settings of the transaction.
+        }
+
+        return await read(statement, reader);
+    }
+
+    private NpgsqlBatch Batch(NpgsqlBatchCommand? last, out bool opens)
+    {
+        var batch = new NpgsqlBatch(connection);
+        opens = prologue.AddTo(batch);
+        foreach (var command in _held)
+        {
+            batch.BatchCommands.Add(command);
+        }
+
+        _held.Clear();
+        if (last is not null)
+        {
+            batch.BatchCommands.Add(last);
+        }
+
+        return batch;
+    }
+}

@@ -1,0 +1,242 @@
+using System.Diagnostics;
+using Memoir.Kit.Http;
+using Memoir.Kit.Telemetry;
+using Npgsql;
+
+namespace Memoir.Kit.Data.Postgres;
+
+/// <summary>
+/// Runs write closures, one tenant's one after another. Those that wait for the same tenant share a transaction and its
+/// fsync; when one of them fails, all that it touched is undone and each runs again alone.
+/// </summary>
+internal sealed class PostgresWriter : IDisposable
+{
+    private const int LargestGroup = 64;
+    private const int MostAttempts = 5;
+
+    private readonly Dictionary<string, Queue<PendingWrite>> _lanes = new(StringComparer.Ordinal);
+    private readonly HashSet<Task> _running = [];
+    private readonly NpgsqlDataSource _source;
+    private readonly int _limit;
+    private readonly Meters _meters;
+    private int _waiting;
+    private bool _closed;
+
+    public PostgresWriter(NpgsqlDataSource source, int limit, Meters meters)
+    {
+        _source = source;
+        _limit = limit;
+        _meters = meters;
+        meters.WriteQueueDepth = () => Volatile.Read(ref _waiting);
+    }
+
+    /// <exception cref="ProblemException">The queue is full, the storage failed, or the closure refused.</exception>
+    public Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        var write = new PendingWrite<T>(tenant, work, ct);
+        lock (_lanes)
+        {
+            if (_closed)
+            {
+                throw new ProblemException(Problem.Draining, "The server is stopping; send the request again in a moment.");
+            }
+
+            if (_waiting >= _limit)
+            {
+                throw new ProblemException(Problem.Overloaded, "Too many writes are waiting; send the request again in a moment.");
+            }
+
+            _waiting++;
+            var name = tenant?.Id;
+            if (name is not null && _lanes.TryGetValue(name, out var lane))
+            {
+                lane.Enqueue(write); // Whoever drains it comes to this one.
+                return write.Answer;
+            }
+
+            lane = new Queue<PendingWrite>([write]);
+            if (name is not null)
+            {
+                _lanes.Add(name, lane);
+            }
+
+            _running.RemoveWhere(task => task.IsCompleted);
+            _running.Add(DrainAsync(name, lane));
+        }
+
+        return write.Answer;
+    }
+
+    /// <summary>Waits for the writes that were accepted.</summary>
+    public void Dispose()
+    {
+        Task[] running;
+        lock (_lanes)
+        {
+            _closed = true;
+            running = [.. _running];
+        }
+
+        Task.WaitAll(running, TimeSpan.FromSeconds(25));
+    }
+
+    public static async Task RollBackAsync(NpgsqlConnection connection, Prologue prologue)
+    {
+        if (!prologue.IsSent || connection.FullState.HasFlag(System.Data.ConnectionState.Broken))
+        {
+            return;
+        }
+
+        try
+        {
+            await using var rollback = new NpgsqlCommand("ROLLBACK", connection);
+            await rollback.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or IOException)
+        {
+            // A connection that cannot even be rolled back is broken, and the pool drops it.
+        }
+    }
+
+    /// <summary>Every failure in it is some caller's answer; it throws none.</summary>
+    private async Task DrainAsync(string? tenant, Queue<PendingWrite> lane)
+    {
+        await Task.Yield(); // The caller holds the lock.
+        var group = new List<PendingWrite>();
+        while (Next(tenant, lane, group))
+        {
+            var started = Stopwatch.GetTimestamp();
+            await RunGroupAsync(group);
+            _meters.WritesCommitted(group.Count, Stopwatch.GetElapsedTime(started));
+        }
+    }
+
+    /// <returns>False at the end of the lane, which is then closed.</returns>
+    private bool Next(string? tenant, Queue<PendingWrite> lane, List<PendingWrite> group)
+    {
+        group.Clear();
+        lock (_lanes)
+        {
+            while (group.Count < LargestGroup && lane.TryDequeue(out var write))
+            {
+                _waiting--;
+                if (write.TryStart())
+                {
+                    group.Add(write);
+                }
+            }
+
+            if (group.Count > 0)
+            {
+                return true;
+            }
+
+            if (tenant is not null)
+            {
+                _lanes.Remove(tenant);
+            }
+
+            return false;
+        }
+    }
+
+    private async Task RunGroupAsync(List<PendingWrite> group)
+    {
+        if (group.Count > 1 && await TryTogetherAsync(group))
+        {
+            return;
+        }
+
+        foreach (var write in group)
+        {
+            await RunAloneAsync(write);
+        }
+    }
+
+    /// <returns>False when nothing of it was kept: each is to run alone.</returns>
+    private async Task<bool> TryTogetherAsync(List<PendingWrite> group)
+    {
+        var isCommitting = false;
+        try
+        {
+            await CommitAsync(group, () => isCommitting = true);
+            return true;
+        }
+        catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
+        {
+            group.ForEach(write => write.Fail(PostgresErrors.Unknown()));
+            return true;
+        }
+        catch (Exception)
+        {
+            return false; // Whose fault it was shows when each runs alone.
+        }
+    }
+
+    private async Task RunAloneAsync(PendingWrite write)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var isCommitting = false;
+            try
+            {
+                await CommitAsync([write], () => isCommitting = true);
+                return;
+            }
+            catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
+            {
+                write.Fail(PostgresErrors.Unknown());
+                return;
+            }
+            catch (Exception exception) when (attempt < MostAttempts && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt * attempt)); // Nothing was kept, so it may run again.
+            }
+            catch (Exception exception)
+            {
+                Exception answer = PostgresErrors.OfWrite(exception) is { } problem ? problem : exception;
+                write.Refuse(answer);
+                PendingWrite.AnswerAll([write]);
+                return;
+            }
+        }
+    }
+
+    private async Task CommitAsync(List<PendingWrite> group, Action committing)
+    {
+        await using var connection = await _source.OpenConnectionAsync(CancellationToken.None);
+        var prologue = Prologue.OfWrite(group[0].Tenant);
+        PostgresSession? last = null;
+        try
+        {
+            foreach (var write in group)
+            {
+                var session = new PostgresSession(connection, prologue, write.Tenant, mayWrite: true) { TraceParent = write.Spans?.TraceParent };
+                try
+                {
+                    await write.Run(session);
+                    if (write != group[^1])
+                    {
+                        await session.FlushAsync();
+                    }
+                }
+                finally
+                {
+                    session.End();
+                }
+
+                last = session;
+            }
+
+            group.ForEach(write => write.Spans?.Committing(group.Count));
+            committing();
+            await last!.CommitAsync();
+        }
+        finally
+        {
+            await RollBackAsync(connection, prologue);
+        }
+
+        PendingWrite.AnswerAll(group);
+    }
+}
