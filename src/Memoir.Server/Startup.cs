@@ -7,7 +7,6 @@ using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Embeddings.Stored;
 using Microsoft.Extensions.Options;
-using Memoir.Kit.Data.Sqlite;
 using Memoir.Kit.Hosting;
 using Memoir.Kit.CommandLine;
 using Microsoft.Extensions.Logging.Console;
@@ -87,13 +86,18 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         var services = app.Services;
         services.GetService<IStartupValidator>()?.Validate();
         var options = services.GetRequiredService<IOptions<DatabaseOptions>>().Value;
-        PrepareFolder(options);
+        if (!options.IsPostgres)
+        {
+            PrepareFolder(options);
+        }
+
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
         await services.GetRequiredService<TenantGenerations>().LoadAsync(CancellationToken.None);
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Memoir");
-        LogStarted(logger, Product.Version, options.ResolveDataDirectory(), database.Location, SqliteLibrary.Version, applied);
-        if (SqliteLibrary.Warning() is { } warning)
+        var engine = await database.InspectAsync(CancellationToken.None);
+        LogStarted(logger, Product.Version, database.Location, engine.Version, applied);
+        foreach (var warning in engine.Warnings)
         {
             LogWarning(logger, warning);
         }
@@ -141,8 +145,8 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "Memoir {Version} keeps its data in {Folder} (database {Database}, SQLite {SqliteVersion}, {Migrations} migrations applied).")]
-    private static partial void LogStarted(ILogger logger, string version, string folder, string database, Version sqliteVersion, int migrations);
+    [LoggerMessage(LogLevel.Information, "Memoir {Version} keeps its data in {Database} ({Engine}, {Migrations} migrations applied).")]
+    private static partial void LogStarted(ILogger logger, string version, string database, string engine, int migrations);
 
     [LoggerMessage(LogLevel.Information, "Memoir listens on {Addresses}.")]
     private static partial void LogListening(ILogger logger, string addresses);

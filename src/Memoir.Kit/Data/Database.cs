@@ -54,6 +54,9 @@ public sealed class Database : IDisposable
     /// <inheritdoc cref="SystemWriteAsync{T}"/>
     public Task SystemWriteAsync(Func<Session, Task> work, CancellationToken ct) => _engine.WriteAsync(tenant: null, Answering(work), ct);
 
+    /// <inheritdoc cref="IDatabaseEngine.InspectAsync"/>
+    public Task<EngineReport> InspectAsync(CancellationToken ct) => _engine.InspectAsync(ct);
+
     /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
     internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);
 

@@ -3,9 +3,12 @@ namespace Memoir.Kit.Data;
 /// <summary>The few words of SQL that the engines do not share.</summary>
 /// <param name="Name">The folder of the engine's migrations, and its name in messages.</param>
 /// <param name="SkipLocked">Ends a query that claims rows: takes them, and passes over those that another process holds.</param>
-public sealed record Dialect(string Name, string SkipLocked)
+/// <param name="TableExists">A query with a row where there is a table <c>@table</c>.</param>
+public sealed record Dialect(string Name, string SkipLocked, string TableExists)
 {
-    public static Dialect Sqlite { get; } = new("sqlite", "");
+    public static Dialect Sqlite { get; } = new(
+        "sqlite", "", "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = @table");
 
-    public static Dialect Postgres { get; } = new("postgresql", "FOR UPDATE SKIP LOCKED");
+    public static Dialect Postgres { get; } = new(
+        "postgresql", "FOR UPDATE SKIP LOCKED", "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass(@table)");
 }

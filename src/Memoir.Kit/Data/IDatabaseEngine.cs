@@ -17,6 +17,10 @@ internal interface IDatabaseEngine : IDisposable
     /// <summary>Runs a write and answers after its commit; a null tenant is a system session.</summary>
     Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct);
 
+    /// <summary>Looks at the server before anything is served from it.</summary>
+    /// <exception cref="StartupException">It would not keep its promises.</exception>
+    Task<EngineReport> InspectAsync(CancellationToken ct);
+
     /// <summary>Runs a change of the schema, by the role that may, and by one process at a time.</summary>
     Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct);
 }

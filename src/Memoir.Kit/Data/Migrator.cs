@@ -71,13 +71,17 @@ public static partial class Migrator
     private static async Task<int> ApplyAsync(Session session, IReadOnlyList<Migration> migrations, DateTimeOffset now, Action<string> begin)
     {
         const string createTable = """
-            CREATE TABLE IF NOT EXISTS schema_migrations (
-                number     INTEGER NOT NULL PRIMARY KEY,
-                name       TEXT    NOT NULL,
-                checksum   TEXT    NOT NULL,
-                applied_at INTEGER NOT NULL)
+            CREATE TABLE schema_migrations (
+                number     BIGINT NOT NULL PRIMARY KEY,
+                name       TEXT   NOT NULL,
+                checksum   TEXT   NOT NULL,
+                applied_at BIGINT NOT NULL)
             """;
-        await session.ExecuteAsync(createTable, new { });
+        if (await session.ScalarAsync(session.Dialect.TableExists, new { table = "schema_migrations" }) is null)
+        {
+            await session.ExecuteAsync(createTable, new { });
+        }
+
         var applied = await session.QueryAsync<AppliedMigration>(
             "SELECT number, name, checksum FROM schema_migrations ORDER BY number", new { });
 

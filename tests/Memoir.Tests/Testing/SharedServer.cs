@@ -5,7 +5,7 @@ public sealed class SharedServer : IAsyncLifetime
 {
     internal TestApp App { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => App = await TestApp.StartAsync(TestEngine.Sqlite);
+    public async ValueTask InitializeAsync() => App = await TestApp.StartAsync(TestEngines.Current);
 
     public ValueTask DisposeAsync() => App.DisposeAsync();
 }

@@ -38,6 +38,9 @@ internal sealed class TestApp : WebApplicationFactory<Program>
 
     public string Folder { get; }
 
+    /// <summary>The database on the server of the tests; empty on SQLite.</summary>
+    public string DatabaseName { get; private set; } = "";
+
     /// <summary>What callers seem to come from; null stands for no address at all.</summary>
     public IPAddress? CallerAddress { get; set; } = IPAddress.Loopback;
 
@@ -47,7 +50,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
 
     /// <summary>The same on a given folder, which stays: for restarts.</summary>
     public static Task<TestApp> StartInAsync(string folder, params (string Key, string? Value)[] settings) =>
-        StartAsync(TestEngine.Sqlite, folder, keepFolder: true, settings);
+        StartAsync(TestEngines.Current, folder, keepFolder: true, settings);
 
     /// <summary>A caller with the operator key, acting in a tenant.</summary>
     public HttpClient As(string tenant)
@@ -74,7 +77,11 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        WaitForRelease();
+        if (TestEngines.Current == TestEngine.Sqlite)
+        {
+            WaitForRelease();
+        }
+
         foreach (var fault in Log.Faults)
         {
             TestContext.Current.TestOutputHelper?.WriteLine(fault); // What a 500 does not tell.
@@ -82,6 +89,11 @@ internal sealed class TestApp : WebApplicationFactory<Program>
 
         if (!_keepFolder)
         {
+            if (DatabaseName.Length > 0)
+            {
+                await PostgresServer.DropAsync(DatabaseName);
+            }
+
             Directory.Delete(Folder, recursive: true);
         }
     }
@@ -125,18 +137,37 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     private static async Task<TestApp> StartAsync(
         TestEngine engine, string folder, bool keepFolder, (string Key, string? Value)[] settings)
     {
-        Assert.Equal(TestEngine.Sqlite, engine);
+        Assert.Equal(TestEngines.Current, engine);
         var values = new Dictionary<string, string?> { ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0" };
+        var app = new TestApp(folder, values, keepFolder);
+        if (engine == TestEngine.Postgres)
+        {
+            var database = await app.FindOrCreateDatabaseAsync();
+            values["DatabaseUrl"] = PostgresServer.ApplicationUrlOf(database);
+            values["DatabaseAdminUrl"] = PostgresServer.OwnerUrlOf(database);
+            values["DatabasePoolSize"] = "10";
+        }
+
         foreach (var (key, value) in settings)
         {
             values[key] = value;
         }
 
-        var app = new TestApp(folder, values, keepFolder);
         app.StartServer();
         _ = app.Services.GetRequiredService<Database>();
-        await Task.CompletedTask;
         return app;
+    }
+
+    /// <summary>The folder remembers its database, so that a server that starts in it again finds the same data.</summary>
+    private async Task<string> FindOrCreateDatabaseAsync()
+    {
+        var note = Path.Combine(Folder, "postgres-database");
+        if (!File.Exists(note))
+        {
+            await File.WriteAllTextAsync(note, await PostgresServer.CreateAsync());
+        }
+
+        return DatabaseName = await File.ReadAllTextAsync(note);
     }
 
     /// <summary>The test server has no network, so the address of the caller is set here.</summary>
@@ -152,16 +183,4 @@ internal sealed class TestApp : WebApplicationFactory<Program>
             next(builder);
         };
     }
-}
-
-/// <summary>The engines that every behaviour is tested on.</summary>
-public enum TestEngine
-{
-    Sqlite,
-}
-
-/// <summary>Theory data: one case per engine.</summary>
-public static class TestEngines
-{
-    public static TheoryData<TestEngine> All => [TestEngine.Sqlite];
 }

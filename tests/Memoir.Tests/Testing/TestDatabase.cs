@@ -13,13 +13,37 @@ internal sealed class TestDatabase : IDisposable
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().AddSingleton<Meters>().BuildServiceProvider();
     private readonly bool _keepFolder;
 
-    private TestDatabase(string folder, int queueLimit, bool keepFolder)
+    private TestDatabase(string folder, string? postgres, int queueLimit, bool keepFolder)
     {
         Folder = folder;
+        Postgres = postgres;
         _keepFolder = keepFolder;
         Meters = _services.GetRequiredService<Meters>();
-        Database = new Database(Options.Create(new DatabaseOptions { DataDirectory = folder, WriteQueueLimit = queueLimit }), Meters);
+        var options = new DatabaseOptions { DataDirectory = folder, WriteQueueLimit = queueLimit };
+        if (postgres is not null)
+        {
+            options.DatabaseUrl = PostgresServer.ApplicationUrlOf(postgres);
+            options.DatabaseAdminUrl = PostgresServer.OwnerUrlOf(postgres);
+        }
+
+        Database = new Database(Options.Create(options), Meters);
     }
+
+    /// <summary>The database on the server of the tests; null on SQLite.</summary>
+    public string? Postgres { get; }
+
+    /// <summary>As the migrations protect every table of tenants.</summary>
+    private static IEnumerable<string> ProtectNotes =>
+    [
+        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE notes FORCE ROW LEVEL SECURITY",
+        """
+        CREATE POLICY notes_of_tenant ON notes
+            USING (tenant_id = NULLIF(current_setting('app.tenant', true), ''))
+            WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant', true), ''))
+        """,
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO PUBLIC",
+    ];
 
     public string Folder { get; }
 
@@ -39,8 +63,17 @@ internal sealed class TestDatabase : IDisposable
                 PRIMARY KEY (tenant_id, text))
             """;
 
-        var opened = new TestDatabase(folder ?? Directory.CreateTempSubdirectory("memoir-kit-").FullName, queueLimit, folder is not null);
-        await opened.Database.SystemWriteAsync(session => session.ExecuteAsync(createNotes, new { }), Ct);
+        var postgres = TestEngines.Current == TestEngine.Postgres ? await PostgresServer.CreateAsync("") : null;
+        var opened = new TestDatabase(folder ?? Directory.CreateTempSubdirectory("memoir-kit-").FullName, postgres, queueLimit, folder is not null);
+        await opened.Database.MigrateAsync(session => session.ExecuteAsync(createNotes, new { }), Ct);
+        if (postgres is not null)
+        {
+            foreach (var sql in ProtectNotes)
+            {
+                await PostgresServer.AsOwnerAsync(postgres, sql);
+            }
+        }
+
         return opened;
     }
 
@@ -72,6 +105,11 @@ internal sealed class TestDatabase : IDisposable
     {
         Database.Dispose();
         _services.Dispose();
+        if (Postgres is not null)
+        {
+            PostgresServer.DropAsync(Postgres).GetAwaiter().GetResult();
+        }
+
         if (!_keepFolder)
         {
             Directory.Delete(Folder, recursive: true);

@@ -10,10 +10,14 @@ internal sealed class PostgresEngine : IDatabaseEngine
     private readonly NpgsqlDataSource _admin;
     private readonly PostgresWriter _writer;
 
+    /// <summary>Who is given the tables that a migration makes; null when one role does all.</summary>
+    private readonly string? _applicationRole;
+
     public PostgresEngine(DatabaseOptions options, Meters meters)
     {
         var address = PostgresAddress.Parse(options.DatabaseUrl, "MEMORY_DATABASE_URL");
         var admin = options.DatabaseAdminUrl.Length > 0 ? PostgresAddress.Parse(options.DatabaseAdminUrl, "MEMORY_DATABASE_ADMIN_URL") : PostgresAddress.Parse(options.DatabaseUrl, "MEMORY_DATABASE_URL");
+        _applicationRole = admin.Username == address.Username ? null : $"\"{address.Username!.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
         Location = $"postgresql://{address.Host}:{address.Port}/{address.Database}";
         _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare);
         _admin = Open(admin, 3, prepare: false);
@@ -47,6 +51,12 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
+    public async Task<EngineReport> InspectAsync(CancellationToken ct)
+    {
+        var version = await ReadAsync(null, session => session.QueryAsync<string>("SELECT current_setting('server_version')", new { }), ct);
+        return new EngineReport($"PostgreSQL {version[0]}", []);
+    }
+
     public async Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct)
     {
         await using var connection = await _admin.OpenConnectionAsync(ct);
@@ -55,6 +65,17 @@ internal sealed class PostgresEngine : IDatabaseEngine
         try
         {
             var applied = await work(session);
+            if (applied > 0 && _applicationRole is { } role)
+            {
+                foreach (var grant in (string[])[
+                    $"GRANT USAGE ON SCHEMA public TO {role}",
+                    $"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+                    $"REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}"])
+                {
+                    await session.ExecuteAsync(grant, new { });
+                }
+            }
+
             await session.CommitAsync();
             return applied;
         }

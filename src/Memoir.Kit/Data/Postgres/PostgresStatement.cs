@@ -57,7 +57,11 @@ internal sealed partial class PostgresStatement
 
     /// <summary>The code that makes an object of a row, written once per statement and type.</summary>
     public Func<DbDataReader, T> ParserOf<T>(DbDataReader reader) =>
-        (Func<DbDataReader, T>)_parsers.GetOrAdd(typeof(T), static (_, row) => row.GetRowParser<T>(), reader);
+        (Func<DbDataReader, T>)_parsers.GetOrAdd(typeof(T), static (type, row) => IsValue(type) ? Value<T> : row.GetRowParser<T>(), reader);
+
+    private static bool IsValue(Type type) => type.IsPrimitive || type == typeof(string) || type == typeof(Guid);
+
+    private static T Value<T>(DbDataReader row) => row.GetFieldValue<T>(0);
 
     private static Action<object, NpgsqlParameterCollection, string> Compile(Type type, List<string> names)
     {

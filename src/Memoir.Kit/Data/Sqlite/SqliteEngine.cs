@@ -42,6 +42,9 @@ internal sealed class SqliteEngine : IDatabaseEngine
 
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
+    public Task<EngineReport> InspectAsync(CancellationToken ct) => Task.FromResult(
+        new EngineReport($"SQLite {SqliteLibrary.Version}", SqliteLibrary.Warning() is { } warning ? [warning] : []));
+
     public Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _writer.RunAsync(tenant: null, work, ct);
 
     public void Dispose()

@@ -17,7 +17,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task A_stored_message_has_one_record()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = Named(server.As("acme"), "req-1");
 
         var id = await StoreAsync(client);
@@ -32,7 +32,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task A_batch_has_one_record_with_its_count()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = Named(server.As("acme"), "req-2");
         var items = Enumerable.Range(0, 7).Select(i => new { tenant_id = "acme", conversation_id = "c", role = "user", content = $"{i}" });
 
@@ -45,7 +45,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task Changes_and_deletions_are_recorded_by_who_made_them()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var operators = Named(server.As("acme"), "req-3");
         var made = await operators.PostAsJsonAsync("/v1/admin/keys", new { tenant_id = "acme", name = "app" }, Ct);
         var key = await made.Content.ReadFromJsonAsync<JsonElement>(Ct);
@@ -65,7 +65,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task A_refused_request_and_a_repeated_one_leave_no_record()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         client.DefaultRequestHeaders.Add("Idempotency-Key", "k1");
 
@@ -80,7 +80,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task A_record_disappears_with_the_change_it_is_about()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var database = server.Services.GetRequiredService<Database>();
 
         await Assert.ThrowsAsync<TimeZoneNotFoundException>(() => database.WriteAsync(
@@ -98,7 +98,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task A_record_holds_nothing_of_what_was_said()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
 
         await StoreAsync(client);
@@ -110,7 +110,7 @@ public sealed class AuditLogTests
     [Fact]
     public async Task Records_belong_to_the_tenant_of_the_change()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         await StoreAsync(server.As("acme"));
 

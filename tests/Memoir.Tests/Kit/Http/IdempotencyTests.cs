@@ -25,7 +25,7 @@ public sealed class IdempotencyTests
     [InlineData("/v1/messages/batch", Batch)]
     public async Task A_repetition_gets_the_first_answer_byte_for_byte_and_no_second_effect(string path, string body)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
 
         var first = await PostAsync(client, path, body, "k1");
@@ -41,7 +41,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task A_repeated_key_creation_makes_one_key_and_never_shows_its_secret_again()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.WithKey(TestApp.OperatorKey);
         const string body = """{"tenant_id":"acme","name":"app"}""";
 
@@ -59,7 +59,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task No_issued_secret_is_in_the_files_of_the_database()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.WithKey(TestApp.OperatorKey);
 
         var made = await PostAsync(client, "/v1/admin/keys", """{"tenant_id":"acme","name":"app"}""", "k1");
@@ -82,7 +82,7 @@ public sealed class IdempotencyTests
     [InlineData("/v1/messages", Message + " ")]
     public async Task A_key_used_for_anything_else_is_refused_without_an_effect(string path, string body)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await PostAsync(client, "/v1/messages", Message, "k1");
 
@@ -95,7 +95,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task Two_credentials_never_share_a_key()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var operators = server.As("acme");
         var made = await PostAsync(operators, "/v1/admin/keys", """{"tenant_id":"acme","name":"app"}""", key: null);
         using var tenants = server.WithKey(JsonDocument.Parse(made.Body).RootElement.GetProperty("key").GetString()!);
@@ -110,7 +110,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task Two_tenants_never_share_a_key()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.WithKey(TestApp.OperatorKey);
 
         await PostAsync(client, "/v1/messages", Message, "k1");
@@ -122,7 +122,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task A_key_lives_for_a_day()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await PostAsync(client, "/v1/messages", Message, "k1");
 
@@ -139,7 +139,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task Fifty_duplicates_at_once_have_one_effect_and_one_answer()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => PostAsync(client, "/v1/messages", Message, "k1"), Ct)));
@@ -154,7 +154,7 @@ public sealed class IdempotencyTests
     [InlineData("""{"tenant_id":"acme","conversation_id":"c1","role":"user"}""", 400)]
     public async Task A_refused_request_does_not_use_its_key_up(string refused, int status)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
 
         var first = await PostAsync(client, "/v1/messages", refused, "k1");
@@ -167,7 +167,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task A_write_that_fails_leaves_no_key()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var database = server.Services.GetRequiredService<Database>();
         var request = new IdempotentRequest("operator", "k1", "f1");
         var tenant = new Tenant("acme");
@@ -189,7 +189,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task An_answer_without_a_body_is_replayed_too()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var database = server.Services.GetRequiredService<Database>();
         var request = new IdempotentRequest("operator", "k1", "f1");
         var tenant = new Tenant("acme");
@@ -211,7 +211,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task Keys_whose_day_is_over_are_purged()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var database = server.Services.GetRequiredService<Database>();
         var client = server.As("acme");
         await PostAsync(client, "/v1/messages", Message, "old");
@@ -240,7 +240,7 @@ public sealed class IdempotencyTests
     [InlineData("256")]
     public async Task A_malformed_key_is_refused(string key)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
 
         var refused = await PostAsync(client, "/v1/messages", Message, key == "256" ? new string('k', 256) : key);
@@ -251,7 +251,7 @@ public sealed class IdempotencyTests
     [Fact]
     public async Task Two_keys_on_one_request_are_refused_and_one_of_255_characters_is_not()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         using var twice = Request("/v1/messages", Message, "a");
         twice.Headers.TryAddWithoutValidation("Idempotency-Key", "b");

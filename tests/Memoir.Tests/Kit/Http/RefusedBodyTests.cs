@@ -201,7 +201,7 @@ public sealed class RefusedBodyTests(RefusedBodyTests.SharedServer shared) : ICl
 
         public async ValueTask InitializeAsync()
         {
-            _app = await TestApp.StartAsync(TestEngine.Sqlite);
+            _app = await TestApp.StartAsync(TestEngines.Current);
             Client = _app.As("acme");
         }
 

@@ -99,7 +99,7 @@ public sealed class WireValueTests
     [InlineData("/v1/conversations/c/messages", "conversation\nacme\nc\nTrue")]
     public async Task A_forged_cursor_is_refused_and_never_our_fault(string path, string filter)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         string[] values = path.Contains("keys", StringComparison.Ordinal) ? ["no guid"] : ["no number", "neither"];
 

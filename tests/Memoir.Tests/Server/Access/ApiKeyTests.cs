@@ -129,7 +129,7 @@ public sealed class ApiKeyTests
     [InlineData("""{"name":"n","tenant_id":"other"}""", HttpStatusCode.BadRequest)]
     public async Task A_wrong_key_request_is_refused(string body, HttpStatusCode status)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         var answer = await (body.Contains("other", StringComparison.Ordinal) ? server.As("acme") : server.WithKey(TestApp.OperatorKey)).SendAsync("POST", "/v1/admin/keys", body);
 

@@ -19,7 +19,7 @@ public sealed class CredentialTests
     [Theory, MemberData(nameof(Spellings))]
     public async Task A_key_is_taken_from_either_header(string header, string value)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.CreateClient();
         client.DefaultRequestHeaders.TryAddWithoutValidation(header, value);
 
@@ -42,7 +42,7 @@ public sealed class CredentialTests
     [InlineData("Cookie", "x-api-key=operator-key-for-tests-0123456789")]
     public async Task A_wrong_credential_is_401(string header, string value)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.CreateClient();
         client.DefaultRequestHeaders.TryAddWithoutValidation(header, value);
 
@@ -55,7 +55,7 @@ public sealed class CredentialTests
     [Fact]
     public async Task A_key_with_a_wrong_tail_is_401()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var key = (await server.MakeKeyAsync("acme")).Text("key")!;
         var wrong = key[..^1] + (key[^1] == 'A' ? 'B' : 'A');
 
@@ -68,7 +68,7 @@ public sealed class CredentialTests
     [Fact]
     public async Task Two_different_credentials_are_400()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.WithKey(TestApp.OperatorKey);
         client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "Bearer something-else");
 
@@ -80,7 +80,7 @@ public sealed class CredentialTests
     [Fact]
     public async Task The_same_header_twice_is_400()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.CreateClient();
         client.DefaultRequestHeaders.TryAddWithoutValidation("x-api-key", [TestApp.OperatorKey, "other"]);
 
@@ -97,7 +97,7 @@ public sealed class CredentialTests
     [InlineData("apikey")]
     public async Task A_key_in_the_address_is_400(string name)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.WithKey(TestApp.OperatorKey);
 
         var refused = await client.GetAsync($"/v1/messages/01900000-0000-7000-8000-000000000000?{name}={TestApp.OperatorKey}", Ct);
@@ -128,7 +128,7 @@ public sealed class CredentialTests
     [Theory, MemberData(nameof(Carriers))]
     public async Task A_tenants_key_cannot_name_another_tenant(string method, string url, string? body)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = await server.MemberAsync("acme", "memory:read", "memory:write", "admin");
 
         var refused = await client.SendAsync(method, url, body);
@@ -141,7 +141,7 @@ public sealed class CredentialTests
     [InlineData("Acme")]
     public async Task A_tenants_key_cannot_name_another_tenant_in_a_header(string named)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = await server.MemberAsync("acme");
         client.DefaultRequestHeaders.Add("X-Tenant-ID", named);
 
@@ -156,7 +156,7 @@ public sealed class CredentialTests
     [InlineData("/v1/tenants/umbrella/data")]
     public async Task A_request_that_names_two_tenants_is_400(string url)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         var refused = await server.As("acme").SendAsync(url.EndsWith("data", StringComparison.Ordinal) ? "DELETE" : "GET", url);
 
@@ -187,7 +187,7 @@ public sealed class CredentialTests
     [Theory, MemberData(nameof(Callers))]
     public async Task Without_any_key_only_this_machine_is_served(string? address, string host, string? header, bool isServed)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite, ("ApiKeys", ""));
+        await using var server = await TestApp.StartAsync(TestEngines.Current, ("ApiKeys", ""));
         server.CallerAddress = address is null ? null : IPAddress.Parse(address);
         var client = server.CreateClient();
         client.DefaultRequestHeaders.Host = host;
@@ -221,7 +221,7 @@ public sealed class CredentialTests
     [InlineData("reader", "203.0.113.9", HttpStatusCode.Forbidden)]
     public async Task Metrics_are_for_administrators_the_scraper_and_this_machine(string credential, string address, HttpStatusCode status)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite, ("MetricsToken", MetricsToken));
+        await using var server = await TestApp.StartAsync(TestEngines.Current, ("MetricsToken", MetricsToken));
         var client = credential switch
         {
             "token" => server.WithKey(MetricsToken),
@@ -240,7 +240,7 @@ public sealed class CredentialTests
     [Fact]
     public async Task The_scrapers_token_opens_nothing_else()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite, ("MetricsToken", MetricsToken));
+        await using var server = await TestApp.StartAsync(TestEngines.Current, ("MetricsToken", MetricsToken));
 
         var refused = await server.WithKey(MetricsToken).GetAsync("/v1/conversations", Ct);
 

@@ -142,7 +142,7 @@ public sealed class OperationTests
     [InlineData("DELETE", "/v1/tenants/acme/data")]
     public async Task Security_headers_are_on_every_answer(string method, string url)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         foreach (var client in (HttpClient[])[server.CreateClient(), server.WithKey(TestApp.OperatorKey)])
         {

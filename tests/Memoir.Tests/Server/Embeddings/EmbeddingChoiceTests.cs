@@ -379,7 +379,7 @@ public sealed partial class EmbeddingChoiceTests : IAsyncLifetime
     private static async Task<long> CountAsync(TestApp server, string sql) =>
         await server.Services.GetRequiredService<Database>().SystemReadAsync(session => session.ScalarAsync(sql, new { }), Ct) ?? 0;
 
-    private Task<TestApp> StartAsync(params (string Key, string? Value)[] settings) => TestApp.StartAsync(TestEngine.Sqlite, Settings(settings));
+    private Task<TestApp> StartAsync(params (string Key, string? Value)[] settings) => TestApp.StartAsync(TestEngines.Current, Settings(settings));
 
     private Task<TestApp> StartInAsync(params (string Key, string? Value)[] settings) => TestApp.StartInAsync(_folder, Settings(settings));
 

@@ -16,7 +16,7 @@ public sealed class EmbeddingOverHttpTests : IAsyncLifetime
     {
         _provider = await ScriptedEmbeddingServer.StartAsync();
         _server = await TestApp.StartAsync(
-            TestEngine.Sqlite, ("EmbeddingProvider", "openai"), ("EmbeddingBaseUrl", _provider.Url), ("EmbeddingApiKey", Key), ("EmbeddingDimensions", "64"),
+            TestEngines.Current, ("EmbeddingProvider", "openai"), ("EmbeddingBaseUrl", _provider.Url), ("EmbeddingApiKey", Key), ("EmbeddingDimensions", "64"),
             ("EmbeddingDocumentRetries", "0"), ("EmbeddingRetryDelay", "00:00:00.001"), ("EmbeddingQueryTimeout", "00:00:00.5"),
             ("EmbeddingDocumentTimeout", "00:00:00.5"), ("EmbeddingBreakDuration", "00:00:00.5"), ("LogLevel", "DEBUG"));
     }

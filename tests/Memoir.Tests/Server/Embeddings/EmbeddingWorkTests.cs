@@ -186,7 +186,7 @@ public sealed class EmbeddingWorkTests : IAsyncLifetime
         }
 
         Assert.Equal("openai: fails (Unavailable), circuit open, nothing is sent", await ReadinessAsync(client));
-        await using var plain = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var plain = await TestApp.StartAsync(TestEngines.Current);
         Assert.Equal("builtin: made in this process", await ReadinessAsync(plain.As("acme")));
     }
 
@@ -200,7 +200,7 @@ public sealed class EmbeddingWorkTests : IAsyncLifetime
         await server.Services.GetRequiredService<Database>().SystemReadAsync(session => session.ScalarAsync(sql, new { }), Ct) ?? 0;
 
     private Task<TestApp> StartAsync(params (string Key, string? Value)[] settings) => TestApp.StartAsync(
-        TestEngine.Sqlite,
+        TestEngines.Current,
         [
             ("EmbeddingProvider", "openai"), ("EmbeddingBaseUrl", _provider.Url), ("EmbeddingDimensions", "64"), ("EmbeddingDocumentRetries", "0"),
             ("EmbeddingRetryDelay", "00:00:00.001"), ("EmbeddingQueryTimeout", "00:00:00.5"), .. settings,

@@ -55,7 +55,7 @@ public sealed class ChangeMessageTests
     [InlineData("created_at", "\"2026-01-02T00:00:00Z\"")]
     public async Task Whatever_differs_makes_a_version(string member, string value)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         var first = await client.StoreAsync("I drink tea.", ("external_id", "e"));
 
@@ -196,7 +196,7 @@ public sealed class ChangeMessageTests
     [InlineData("[]", HttpStatusCode.BadRequest, "invalid-body")]
     public async Task A_wrong_patch_is_refused_and_changes_nothing(string body, HttpStatusCode status, string slug)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         var stored = await client.StoreAsync("Hi.");
 

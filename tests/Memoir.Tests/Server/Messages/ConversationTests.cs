@@ -31,7 +31,7 @@ public sealed class ConversationTests
     [InlineData("desc")]
     public async Task Pages_join_without_gap_or_overlap_while_others_insert(string order)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Enumerable.Range(10, 10).Select(i => Message($"m{i}", ("created_at", $"2026-01-{i}T00:00:00Z"))));
         var seen = new List<string?>();
@@ -100,7 +100,7 @@ public sealed class ConversationTests
     [InlineData("slack:C123+x@y")]
     public async Task A_conversation_is_listed_by_its_id_whatever_that_is_made_of(string id)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreAsync("here", ("conversation_id", id));
 
@@ -134,7 +134,7 @@ public sealed class ConversationTests
     [InlineData("limt=5", HttpStatusCode.BadRequest)]
     public async Task Parameters_of_a_list_are_checked(string query, HttpStatusCode status)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         var answer = await server.As("acme").GetAsync($"/v1/conversations/c1/messages?{query}", Ct);
 
@@ -148,7 +148,7 @@ public sealed class ConversationTests
     [InlineData("/v1/conversations")]
     public async Task A_cursor_of_another_list_is_refused(string other)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         await server.As("acme").StoreManyAsync(Message("a"), Message("b"));
         var client = server.WithKey(TestApp.OperatorKey);
         var cursor = (await client.ReadAsync("/v1/conversations/c1/messages?tenant_id=acme&limit=1")).Text("next_cursor");
@@ -165,7 +165,7 @@ public sealed class ConversationTests
     [InlineData("/v1/admin/keys", "keys\nacme", "not a guid")]
     public async Task A_cursor_that_a_caller_made_up_is_refused_and_never_a_fault(string url, string filter, params string[] values)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var forged = Memoir.Kit.Http.Cursor.Encode(filter, values);
 
         var refused = await server.As("acme").GetAsync($"{url}?cursor={forged}", Ct);
@@ -180,7 +180,7 @@ public sealed class ConversationTests
     [InlineData("AAAA")]
     public async Task A_cursor_that_is_none_is_refused(string cursor)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         var refused = await server.As("acme").GetAsync($"/v1/conversations?cursor={cursor}", Ct);
 
@@ -190,7 +190,7 @@ public sealed class ConversationTests
     [Fact]
     public async Task A_long_cursor_is_refused()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var cursor = Convert.ToBase64String(Encoding.ASCII.GetBytes(new string('a', 3000)));
 
         var refused = await server.As("acme").GetAsync($"/v1/conversations?cursor={cursor}", Ct);

@@ -69,7 +69,7 @@ public sealed class MessageBatchTests
     [InlineData("""{"items":[],"items":[]}""")]
     public async Task A_body_that_cannot_be_read_fails_as_a_whole(string body)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
 
         var refused = await server.As("acme").SendAsync("POST", "/v1/messages/batch", body);
 
@@ -82,7 +82,7 @@ public sealed class MessageBatchTests
     [InlineData(1001, HttpStatusCode.UnprocessableEntity)]
     public async Task A_batch_has_one_to_a_thousand_messages(int count, HttpStatusCode status)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var body = JsonSerializer.Serialize(new { items = Enumerable.Range(0, count).Select(i => Message($"m{i}")) });
 
         var answer = await server.As("acme").SendAsync("POST", "/v1/messages/batch", body);
@@ -137,7 +137,7 @@ public sealed class MessageBatchTests
     [InlineData("/v1/messages/batch", 8 * 1024 * 1024, true)]
     public async Task A_body_may_be_as_large_as_its_limit_and_not_a_byte_more(string route, int limit, bool isChunked)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         var message = JsonSerializer.Serialize(Message("fits"));
         var body = route.EndsWith("batch", StringComparison.Ordinal) ? $$"""{"items":[{{message}}]}""" : message;

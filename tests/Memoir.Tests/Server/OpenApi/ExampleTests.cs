@@ -58,7 +58,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
     [Fact]
     public async Task The_server_accepts_every_example_and_answers_as_the_document_says()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var contract = await Contract.ReadAsync(server);
         var client = server.WithKey(TestApp.OperatorKey);
         var stored = await client.StoreAsync("stored first", ("tenant_id", "default"));
@@ -84,7 +84,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
     [Fact]
     public async Task A_route_takes_idempotency_keys_exactly_where_the_document_says_so()
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var contract = await Contract.ReadAsync(server);
 
         foreach (var operation in contract.Operations.Where(operation => operation is { Method: "POST", RequestExample: not null }))

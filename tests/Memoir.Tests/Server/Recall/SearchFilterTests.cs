@@ -20,7 +20,7 @@ public sealed class SearchFilterTests
     [Theory, MemberData(nameof(Filters))]
     public async Task A_weak_match_inside_the_filter_is_found_behind_a_thousand_strong_ones_outside(string name, string inside, string outside)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Enumerable.Range(0, 600).Select(i => With("lighthouse lighthouse keeper lighthouse", i, outside)));
         await client.StoreManyAsync(With("Far away and long ago, when the winter was very cold, there may have been some other lighthouse on the coast.", 9999, inside));
@@ -88,7 +88,7 @@ public sealed class SearchFilterTests
     [InlineData("{}", true)]
     public async Task A_metadata_filter_asks_for_every_scalar_at_its_path(string filter, bool isFound)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreAsync("A lighthouse.", ("metadata", Parse(
             """{"a":1,"b":{"c":true},"d":["x","y"],"e":null,"g":[{"h":"deep"}],"t":"Großer Text"}""")));

@@ -79,7 +79,7 @@ public sealed class SearchTests
     [InlineData(1.0, 1.0, 1, 1)]
     public async Task The_score_is_the_weighted_sum_of_similarity_and_importance(double? similarity, double? importance, double ofSimilarity, double ofImportance)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Corpus());
 
@@ -110,7 +110,7 @@ public sealed class SearchTests
     [InlineData("semantic")]
     public async Task Fewer_items_are_the_beginning_of_more_items(string mode)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Enumerable.Range(0, 12).Select(_ => Message("The same words about a lighthouse.")));
         var all = await client.SearchAsync("lighthouse", ("mode", mode), ("top_k", 12));
@@ -144,7 +144,7 @@ public sealed class SearchTests
     [InlineData("hybrid")]
     public async Task Items_come_by_descending_score(string mode)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Corpus());
 
@@ -203,7 +203,7 @@ public sealed class SearchTests
     [InlineData(100, 100)]
     public async Task As_many_items_are_given_as_were_asked_for(int? topK, int expected)
     {
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         await client.StoreManyAsync(Enumerable.Range(0, 300).Select(i => Message($"The lighthouse of island {i}.")));
 

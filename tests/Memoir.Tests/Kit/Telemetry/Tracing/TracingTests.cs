@@ -111,7 +111,7 @@ public sealed class TracingTests : IDisposable
             ActivityStopped = span => ended.Writer.TryWrite(span),
         };
         ActivitySource.AddActivityListener(listener);
-        await using var server = await TestApp.StartAsync(TestEngine.Sqlite);
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
         var client = server.As("acme");
         client.DefaultRequestHeaders.Add("traceparent", $"00-{Caller}-{CallersSpan}-01");
         server.Services.GetRequiredService<Memoir.Kit.Data.Database>().Dispose();

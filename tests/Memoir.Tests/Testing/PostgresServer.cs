@@ -1,0 +1,80 @@
+using System.Globalization;
+using Memoir.Kit.Data;
+using Memoir.Kit.Telemetry;
+using Memoir.Server;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Memoir.Tests.Testing;
+
+/// <summary>The PostgreSQL of the tests, as scripts/postgres.sh starts it: a database for each test, copied from one that was migrated once.</summary>
+internal static class PostgresServer
+{
+    private static readonly Lazy<Task<string>> Template = new(MakeTemplateAsync);
+    private static int _made;
+
+    /// <summary>The owner of the tables, on a database from which others can be made.</summary>
+    private static string OwnerUrl => Variable("MEMOIR_TEST_POSTGRES");
+
+    /// <summary>What a server is given to work with.</summary>
+    public static string ApplicationUrlOf(string database) => At(Variable("MEMOIR_TEST_POSTGRES_APP"), database);
+
+    /// <summary>What a migration is given to work with.</summary>
+    public static string OwnerUrlOf(string database) => At(OwnerUrl, database);
+
+    /// <summary>A database with all tables and no rows.</summary>
+    public static async Task<string> CreateAsync() => await CreateAsync($"TEMPLATE {await Template.Value}");
+
+    public static async Task<string> CreateAsync(string how)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"memoir_test_{Environment.ProcessId}_{Interlocked.Increment(ref _made)}");
+        await RunAsync($"CREATE DATABASE {name} {how}");
+        return name;
+    }
+
+    public static Task DropAsync(string database) => RunAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+
+    /// <summary>Runs a statement as the owner of the tables, whom row level security binds too.</summary>
+    public static async Task<object?> AsOwnerAsync(string database, string sql)
+    {
+        await using var connection = await ConnectAsync(OwnerUrlOf(database));
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    public static async Task<NpgsqlConnection> ConnectAsync(string url)
+    {
+        var address = Memoir.Kit.Data.Postgres.PostgresAddress.Parse(url, "MEMOIR_TEST_POSTGRES");
+        address.Pooling = false;
+        var connection = new NpgsqlConnection(address.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    private static async Task<string> MakeTemplateAsync()
+    {
+        var name = await CreateAsync("");
+        await using var services = new ServiceCollection().AddMetrics().AddSingleton<Meters>().BuildServiceProvider();
+        var options = new DatabaseOptions { DatabaseUrl = ApplicationUrlOf(name), DatabaseAdminUrl = OwnerUrlOf(name) };
+        using (var database = new Database(Options.Create(options), services.GetRequiredService<Meters>()))
+        {
+            await database.MigrateAsync(typeof(Startup).Assembly, TimeProvider.System, CancellationToken.None);
+        }
+
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => DropAsync(name).GetAwaiter().GetResult();
+        return name;
+    }
+
+    private static async Task RunAsync(string sql)
+    {
+        await using var connection = await ConnectAsync(OwnerUrl);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 120 };
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static string At(string url, string database) => $"{url[..url.LastIndexOf('/')]}/{database}";
+
+    private static string Variable(string name) => Environment.GetEnvironmentVariable(name)
+        ?? throw new InvalidOperationException($"{name} is not set: eval \"$(scripts/postgres.sh env)\"");
+}
