@@ -31,9 +31,8 @@ public static class KitFeature
         builder.Services.AddSingleton<Database>();
         builder.Services.AddSingleton<Transfers>();
         builder.Services.AddSingleton<JobQueue>();
-        builder.Services.AddSingleton<JobWorker>();
         builder.Services.AddHostedService<Drain>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<JobWorker>());
+        builder.AddBackground<JobWorker>(ServerRole.Worker);
         builder.AddListener();
     }
 

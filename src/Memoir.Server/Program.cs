@@ -1,4 +1,5 @@
 using Memoir.Kit;
+using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
@@ -29,12 +30,18 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.UseKit();
     app.UseAccess();
     app.UseMiddleware<QueryGate>();
+    app.MapAdmin();
+    if (app.Configuration.Role() is ServerRole.Worker)
+    {
+        return; // It answers its operators alone.
+    }
+
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();
     app.MapEmbeddings();
     app.MapAccess();
-    app.MapAdmin();
+    app.MapTenantErasure();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

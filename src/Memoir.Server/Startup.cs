@@ -38,15 +38,30 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
     }
 
     /// <summary>Serves until the process is told to stop.</summary>
-    public async Task<int> ServeAsync(string[] args)
+    public async Task<int> ServeAsync(ServerRole role, string[] args)
     {
         var builder = WebApplication.CreateSlimBuilder([.. args, ReadOnce]);
+        builder.TakeRole(role);
         add(builder);
         await using var app = builder.Build();
         use(app);
         await PrepareAsync(app);
         await ServeAsync(app);
         return ExitCode.Done;
+    }
+
+    /// <summary>Brings the database up to date and serves nothing.</summary>
+    /// <returns>How many migrations were applied, and where.</returns>
+    public async Task<(int Applied, string Location)> MigrateAsync(CancellationToken ct)
+    {
+        var builder = WebApplication.CreateSlimBuilder([ReadOnce]);
+        add(builder);
+        builder.Logging.SetMinimumLevel(LogLevel.Error);
+        await using var app = builder.Build();
+        app.Services.GetService<IStartupValidator>()?.Validate();
+        PrepareFolder(app.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value);
+        var database = app.Services.GetRequiredService<Database>();
+        return (await database.MigrateAsync(typeof(Startup).Assembly, app.Services.GetRequiredService<TimeProvider>(), ct), database.Location);
     }
 
     /// <summary>The same server inside a command: on a free port of this machine, and for the holder of the key alone.</summary>
@@ -86,11 +101,12 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         var services = app.Services;
         services.GetService<IStartupValidator>()?.Validate();
         var options = services.GetRequiredService<IOptions<DatabaseOptions>>().Value;
-        if (!options.IsPostgres)
+        if (!options.IsPostgres && app.Configuration.Role() is not ServerRole.Serve)
         {
-            PrepareFolder(options);
+            throw new StartupException("MEMORY_DATABASE_URL: the roles api and worker share a PostgreSQL database; on SQLite one process does both: memoir serve. Example: MEMORY_DATABASE_URL=postgresql://memoir:secret@127.0.0.1:5432/memoir");
         }
 
+        PrepareFolder(options);
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
         await services.GetRequiredService<TenantGenerations>().LoadAsync(CancellationToken.None);
@@ -133,6 +149,11 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
 
     private static void PrepareFolder(DatabaseOptions options)
     {
+        if (options.IsPostgres)
+        {
+            return; // It keeps nothing in files.
+        }
+
         var folder = options.ResolveDataDirectory();
         try
         {

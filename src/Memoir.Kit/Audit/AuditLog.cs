@@ -20,7 +20,7 @@ public static class AuditLog
             VALUES (@Tenant, @Id, @now, @Actor, @Action, @Subject, @Count, @RequestId)
             """;
 
-        return session.ExecuteAsync(
+        return session.SendAsync(
             sql,
             new { Id = Guid.CreateVersion7(now), now, record.Actor, record.Action, record.Subject, record.Count, record.RequestId });
     }

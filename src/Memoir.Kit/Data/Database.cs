@@ -57,6 +57,9 @@ public sealed class Database : IDisposable
     /// <inheritdoc cref="IDatabaseEngine.InspectAsync"/>
     public Task<EngineReport> InspectAsync(CancellationToken ct) => _engine.InspectAsync(ct);
 
+    /// <inheritdoc cref="IDatabaseEngine.ListenAsync"/>
+    public Task ListenAsync(string channel, Action heard, CancellationToken ct) => _engine.ListenAsync(channel, heard, ct);
+
     /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
     internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);
 

@@ -21,6 +21,9 @@ internal interface IDatabaseEngine : IDisposable
     /// <exception cref="StartupException">It would not keep its promises.</exception>
     Task<EngineReport> InspectAsync(CancellationToken ct);
 
+    /// <summary>Calls back whenever another process notifies the channel, until it is stopped; where there is none, it waits.</summary>
+    Task ListenAsync(string channel, Action heard, CancellationToken ct);
+
     /// <summary>Runs a change of the schema, by the role that may, and by one process at a time.</summary>
     Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct);
 }

@@ -60,7 +60,7 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
             WHERE tenant_id = @Tenant AND credential = @Credential AND key = @Key
             """;
 
-        await session.ExecuteAsync(expire, new { Credential, Key, oldest = now - Lifetime });
+        await session.SendAsync(expire, new { Credential, Key, oldest = now - Lifetime });
         if (await session.ExecuteAsync(take, new { Credential, Key, Fingerprint, now }) == 1)
         {
             return;
@@ -85,7 +85,7 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
             WHERE tenant_id = @Tenant AND credential = @Credential AND key = @Key
             """;
 
-        return session.ExecuteAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
+        return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
     }
 
     /// <summary>Removes keys whose day is over, of all tenants.</summary>

@@ -10,6 +10,9 @@ namespace Memoir.Kit.Jobs;
 /// </summary>
 public sealed class JobQueue(Database database, IOptions<JobOptions> options, TimeProvider time, Meters meters) : IDisposable
 {
+    /// <summary>The channel on which processes that share a database tell each other of new jobs.</summary>
+    private const string Arrived = "memoir_jobs";
+
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
 
     // Processes whose clocks differ by less do not take each other's jobs for misdated.
@@ -33,6 +36,11 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         var now = time.Now();
         var id = Guid.CreateVersion7(now);
         await JobStore.InsertAsync(session, id, kind, payload, now);
+        if (session.Dialect.Notify is { } notify)
+        {
+            await session.SendAsync($"{notify} {Arrived}", new { }); // The workers of other processes hear it with the commit.
+        }
+
         session.AfterCommit(Signal);
         return id;
     }
@@ -48,6 +56,9 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
             // A lane has been told already, and tells the next one when it finds work.
         }
     }
+
+    /// <summary>Hears of jobs that other processes add, until it is stopped; what it misses is found by polling.</summary>
+    public Task ListenAsync(CancellationToken ct) => database.ListenAsync(Arrived, Signal, ct);
 
     /// <summary>Waits for an arrival, at most one poll interval.</summary>
     public Task WaitAsync(CancellationToken ct) => _arrivals.WaitAsync(_options.JobPollInterval, ct);

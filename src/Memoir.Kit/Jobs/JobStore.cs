@@ -24,7 +24,7 @@ internal static class JobStore
             VALUES (@Tenant, @id, @kind, @payload, 'queued', 0, 0, @now, @now, @TraceParent)
             """;
 
-        return session.ExecuteAsync(sql, new { id, kind, payload, now, session.TraceParent });
+        return session.SendAsync(sql, new { id, kind, payload, now, session.TraceParent });
     }
 
     public static async Task<JobsAhead> LookAsync(Session system, DateTimeOffset now, DateTimeOffset latest)
@@ -44,9 +44,10 @@ internal static class JobStore
 
     public static async Task<Job?> TakeCutOffAsync(Session system, DateTimeOffset now, DateTimeOffset until)
     {
-        const string sql = $"""
-            {Take} WHERE (tenant_id, id) IN (
-                SELECT tenant_id, id FROM jobs WHERE status = 'running' AND due_at <= @now ORDER BY due_at LIMIT 1)
+        var sql = $"""
+            WITH next AS (
+                SELECT tenant_id, id FROM jobs WHERE status = 'running' AND due_at <= @now ORDER BY due_at LIMIT 1 {system.Dialect.SkipLocked})
+            {Take} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM next)
             {Taken}
             """;
 
@@ -75,9 +76,11 @@ internal static class JobStore
 
     public static async Task<Job?> TakeAsync(Session system, string tenant, DateTimeOffset now, DateTimeOffset until)
     {
-        const string sql = $"""
-            {Take} WHERE (tenant_id, id) IN (
-                SELECT tenant_id, id FROM jobs WHERE tenant_id = @tenant AND {Waiting} AND due_at <= @now ORDER BY due_at LIMIT 1)
+        var sql = $"""
+            WITH next AS (
+                SELECT tenant_id, id FROM jobs
+                WHERE tenant_id = @tenant AND {Waiting} AND due_at <= @now ORDER BY due_at LIMIT 1 {system.Dialect.SkipLocked})
+            {Take} WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM next)
             {Taken}
             """;
 

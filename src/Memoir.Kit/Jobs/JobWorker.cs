@@ -30,7 +30,27 @@ public sealed partial class JobWorker(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, queue.Lanes).Select(_ => RunLaneAsync(stoppingToken)));
+        Task.WhenAll(Enumerable.Range(0, queue.Lanes).Select(_ => RunLaneAsync(stoppingToken)).Append(ListenAsync(stoppingToken)));
+
+    private async Task ListenAsync(CancellationToken ct)
+    {
+        while (!ct.IsCancellationRequested)
+        {
+            try
+            {
+                await queue.ListenAsync(ct);
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                LogDeaf(exception);
+                await Task.Delay(TimeSpan.FromSeconds(5), ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
 
     private async Task RunLaneAsync(CancellationToken ct)
     {
@@ -149,6 +169,9 @@ public sealed partial class JobWorker(
 
     [LoggerMessage(LogLevel.Warning, "Job {Kind} {JobId} failed on attempt {Attempt}.")]
     private partial void LogJobFailed(string kind, Guid jobId, long attempt, Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "Jobs of other processes are not heard of, only found by polling; trying again shortly.")]
+    private partial void LogDeaf(Exception exception);
 
     [LoggerMessage(LogLevel.Error, "Could not claim jobs; trying again shortly.")]
     private partial void LogLaneFailed(Exception exception);

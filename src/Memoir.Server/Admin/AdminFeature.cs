@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
@@ -21,7 +22,7 @@ internal static class AdminFeature
         builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
         builder.Services.AddSingleton<IReadinessProbe>(services =>
             new DiskProbe(services.GetRequiredService<IOptions<DatabaseOptions>>().Value.ResolveDataDirectory()));
-        builder.Services.AddHostedService<Housekeeping>();
+        builder.AddBackground<Housekeeping>(ServerRole.Worker);
     }
 
     public static void MapAdmin(this IEndpointRouteBuilder app)
@@ -39,10 +40,12 @@ internal static class AdminFeature
         app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithTags("Operation")
             .WithSummary("Measurements in the Prometheus text format.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain").MayRefuse(Problem.NotFound);
+    }
+
+    public static void MapTenantErasure(this IEndpointRouteBuilder app) =>
         app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Erase everything of a tenant.")
             .Describe(StatusCodes.Status204NoContent);
-    }
 
     private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Memoir.Kit.CommandLine;
+using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Eval;
@@ -10,30 +11,34 @@ namespace Memoir.Server.Commands;
 /// <summary>Front door of this folder: the commands of the one program. A new one is a line in the table.</summary>
 internal static class CommandTable
 {
-    private static readonly Command[] Commands = [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition];
+    private static readonly Command[] Commands = [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition, MigrateCommand.Definition];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
     {
         var terminal = new Lazy<Terminal>(() => Terminal.OfProcess(TimeProvider.System));
         switch (args)
         {
-            case ["serve", "--help" or "-h", ..]:
-            case ["help", "serve", ..]:
+            case ["serve" or "api" or "worker", "--help" or "-h", ..]:
+            case ["help", "serve" or "api" or "worker", ..]:
                 return Print(terminal.Value, ServeHelp);
             case ["--version", ..]:
                 return Print(terminal.Value, $"memoir {Product.Version}");
             case ["help" or "--help" or "-h"]:
                 return Print(terminal.Value, Overview());
             case ["serve", .. var rest]:
-                return Startup.ExplainAsync(() => startup.ServeAsync(rest));
+                return Startup.ExplainAsync(() => startup.ServeAsync(ServerRole.Serve, rest));
+            case ["api", .. var rest]:
+                return Startup.ExplainAsync(() => startup.ServeAsync(ServerRole.Api, rest));
+            case ["worker", .. var rest]:
+                return Startup.ExplainAsync(() => startup.ServeAsync(ServerRole.Worker, rest));
             case [] or [['-', ..], ..]:
-                return Startup.ExplainAsync(() => startup.ServeAsync(args)); // Settings of the host, such as --urls.
+                return Startup.ExplainAsync(() => startup.ServeAsync(ServerRole.Serve, args)); // Settings of the host, such as --urls.
         }
 
         var name = args[0] is "help" or "--help" or "-h" ? args[1] : args[0];
         if (Array.Find(Commands, command => command.Name == name) is not { } command)
         {
-            terminal.Value.Note($"there is no command {PrintableText.Of(name)}; there are serve, {string.Join(", ", Commands.Select(command => command.Name))} (memoir help)");
+            terminal.Value.Note($"there is no command {PrintableText.Of(name)}; there are serve, api, worker, {string.Join(", ", Commands.Select(command => command.Name))} (memoir help)");
             return Task.FromResult(ExitCode.Usage);
         }
 
@@ -76,9 +81,11 @@ internal static class CommandTable
     }
 
     private const string ServeHelp = """
-        memoir serve
+        memoir serve     answers requests and does deferred work; the same happens without a command
+        memoir api       answers requests; deferred work is left to workers (PostgreSQL)
+        memoir worker    does deferred work; answers only health, readiness and metrics (PostgreSQL)
 
-        Serves the API. Settings are environment variables, see docs/configuration.md; the same happens without a command.
+        Settings are environment variables, see docs/configuration.md and, for several processes, docs/operations.md.
         """;
 
     private static string Overview() => $"""
@@ -87,6 +94,8 @@ internal static class CommandTable
         usage: memoir [command] [options]
 
           {"serve",-8} serve the API; the same without a command
+          {"api",-8} serve the API without deferred work, beside workers (PostgreSQL)
+          {"worker",-8} do the deferred work of all processes on one database (PostgreSQL)
         {string.Join('\n', Commands.Select(command => $"  {command.Name,-8} {command.Summary}"))}
           {"help",-8} this list, or help COMMAND
 

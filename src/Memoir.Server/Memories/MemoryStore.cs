@@ -34,7 +34,7 @@ internal static class MemoryStore
                 @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @EmbeddingStatus, 'user')
             """;
 
-        return session.ExecuteAsync(sql, memory);
+        return session.SendAsync(sql, memory);
     }
 
     public static Task UpdateAsync(Session session, Memory memory)
@@ -48,7 +48,7 @@ internal static class MemoryStore
             WHERE tenant_id = @Tenant AND id = @Id
             """;
 
-        return session.ExecuteAsync(sql, memory);
+        return session.SendAsync(sql, memory);
     }
 
     public static Task InsertVersionAsync(Session session, Guid memoryId, MemoryVersion version)
@@ -58,7 +58,7 @@ internal static class MemoryStore
             VALUES (@Tenant, @memoryId, @Version, @Action, @Actor, @At, @Snapshot)
             """;
 
-        return session.ExecuteAsync(sql, new { memoryId, version.Version, version.Action, version.Actor, version.At, version.Snapshot });
+        return session.SendAsync(sql, new { memoryId, version.Version, version.Action, version.Actor, version.At, version.Snapshot });
     }
 
     public static Task<Portion<MemoryVersion>> ListVersionsAsync(Session session, Guid memoryId, long below, int limit)
@@ -185,8 +185,8 @@ internal static class MemoryStore
 
     public static async Task DeleteAsync(Session session, Memory memory)
     {
-        await session.ExecuteAsync("DELETE FROM memories WHERE tenant_id = @Tenant AND id = @Id", new { memory.Id });
-        await session.ExecuteAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", new { memory.Id });
+        await session.SendAsync("DELETE FROM memories WHERE tenant_id = @Tenant AND id = @Id", new { memory.Id });
+        await session.SendAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", new { memory.Id });
     }
 
     public static Task<long?> LastSequenceAsync(Session session) =>

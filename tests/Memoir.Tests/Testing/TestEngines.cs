@@ -11,9 +11,9 @@ public enum TestEngine
 public static class TestEngines
 {
 #if POSTGRES
-    public const TestEngine Current = TestEngine.Postgres;
+    public static TestEngine Current => TestEngine.Postgres;
 #else
-    public const TestEngine Current = TestEngine.Sqlite;
+    public static TestEngine Current => TestEngine.Sqlite;
 #endif
 
     /// <summary>Theory data: names the engine in the test's name.</summary>

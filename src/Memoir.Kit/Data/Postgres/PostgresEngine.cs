@@ -51,10 +51,35 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
-    public async Task<EngineReport> InspectAsync(CancellationToken ct)
+    public Task<EngineReport> InspectAsync(CancellationToken ct) => ReadAsync(
+        null,
+        async system =>
+        {
+            await IsolationCheck.RequireAsync(system);
+            return await ServerCheck.ReportAsync(system);
+        },
+        ct);
+
+    public async Task ListenAsync(string channel, Action heard, CancellationToken ct)
     {
-        var version = await ReadAsync(null, session => session.QueryAsync<string>("SELECT current_setting('server_version')", new { }), ct);
-        return new EngineReport($"PostgreSQL {version[0]}", []);
+        // Directly: a pooler that hands out connections by the transaction would lose what is said between two.
+        await using var connection = await _admin.OpenConnectionAsync(ct);
+        connection.Notification += (_, _) => heard();
+        await using (var listen = new NpgsqlCommand($"LISTEN {channel}", connection))
+        {
+            await listen.ExecuteNonQueryAsync(ct);
+        }
+
+        heard(); // Something may have come before.
+        while (true)
+        {
+            // A connection that went silent is found out by asking it now and then.
+            if (!await connection.WaitAsync(TimeSpan.FromSeconds(30), ct))
+            {
+                await using var ping = new NpgsqlCommand("SELECT 1", connection);
+                await ping.ExecuteScalarAsync(ct);
+            }
+        }
     }
 
     public async Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct)

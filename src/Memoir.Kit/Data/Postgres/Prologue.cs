@@ -14,7 +14,11 @@ internal sealed class Prologue
     private const string Read = "SELECT set_config('app.tenant', $1, true), set_config('app.system', $2, true)";
 
     // A process that stops in the middle of a write must not hold its tenant's turn for ever.
-    private const string Write = $"{Read}, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '20s', true)";
+    // And whatever the server's own setting is, a commit is answered after it is on disk.
+    private const string Write = $"""
+        {Read}, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '20s', true),
+            set_config('synchronous_commit', COALESCE(NULLIF(current_setting('synchronous_commit'), 'off'), 'on'), true)
+        """;
     private const string Turn = ", pg_advisory_xact_lock($3)";
 
     private readonly string _begin;

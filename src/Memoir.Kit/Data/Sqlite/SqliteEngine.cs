@@ -45,6 +45,8 @@ internal sealed class SqliteEngine : IDatabaseEngine
     public Task<EngineReport> InspectAsync(CancellationToken ct) => Task.FromResult(
         new EngineReport($"SQLite {SqliteLibrary.Version}", SqliteLibrary.Warning() is { } warning ? [warning] : []));
 
+    public Task ListenAsync(string channel, Action heard, CancellationToken ct) => Task.Delay(Timeout.Infinite, ct);
+
     public Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _writer.RunAsync(tenant: null, work, ct);
 
     public void Dispose()

@@ -13,7 +13,7 @@ internal static class EmbeddingStore
             ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector
             """;
 
-        return session.ExecuteAsync(sql, new { generation, sequence, vector });
+        return session.SendAsync(sql, new { generation, sequence, vector });
     }
 
     public static async Task<byte[]> FindAsync(Session session, string generation, long sequence)
@@ -33,7 +33,7 @@ internal static class EmbeddingStore
     {
         const string sql = "DELETE FROM embeddings WHERE tenant_id = @Tenant AND sequence = @sequence";
 
-        return session.ExecuteAsync(sql, new { sequence });
+        return session.SendAsync(sql, new { sequence });
     }
 
     public static Task<int> DeletePortionAsync(Session session, long upTo, int limit)

@@ -12,7 +12,7 @@ internal static class IndexStore
 
         IndexState? state = null;
         await session.ScanAsync(sql, new { }, row => state = new IndexState(
-            new Guid(row.Bytes(0), bigEndian: true), row.Number(1), SegmentIds(row.Text(2))));
+            row.Id(0), row.Number(1), SegmentIds(row.Text(2))));
 
         // Memories that are said to be in segments, and no segment: the memories are the truth.
         return state is { Segments: [], MergedSequence: > 0 } ? state with { MergedSequence = 0 } : state;
@@ -71,7 +71,7 @@ internal static class IndexStore
         await session.QueryAsync<long>("SELECT DISTINCT segment_id FROM index_segments WHERE tenant_id = @Tenant", new { });
 
     public static Task DeleteSegmentAsync(Session session, long segment) =>
-        session.ExecuteAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment });
+        session.SendAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment });
 
     /// <summary>Notes that the segments' copy of a memory is out of date; the memory's row, or its absence, is the truth.</summary>
     public static Task MarkChangedAsync(Session session, long sequence, long version)
@@ -82,7 +82,7 @@ internal static class IndexStore
             ON CONFLICT (tenant_id, sequence) DO UPDATE SET version = excluded.version
             """;
 
-        return session.ExecuteAsync(sql, new { sequence, version });
+        return session.SendAsync(sql, new { sequence, version });
     }
 
     public static async Task<Dictionary<long, long>> ListChangesAsync(Session session)
@@ -94,7 +94,7 @@ internal static class IndexStore
     }
 
     public static Task DeleteChangeAsync(Session session, long sequence, long version) =>
-        session.ExecuteAsync(
+        session.SendAsync(
             "DELETE FROM index_changes WHERE tenant_id = @Tenant AND sequence = @sequence AND version = @version",
             new { sequence, version });
 
