@@ -54,6 +54,8 @@ holds '[.services["api-1"].entrypoint, .services.worker.entrypoint, .services.mi
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
 holds "[.services[\"api-1\", \"api-2\", \"worker\", \"migrate\"].image] | unique == [\"memoir:$version\"]" "the image is of another version than the program" '.services.worker.image'
 
+if grep -oE 'memoir:[0-9]+\.[0-9]+\.[0-9]+' docs/deployment.md | grep -v "^memoir:$version$"; then fail "docs/deployment.md names an image of another version"; fi
+
 # What is mounted from here is here.
 jq -r '.services[].volumes // [] | .[] | select(.type == "bind") | .source' "$work/config.json" | sort -u | while read -r path; do
   case $path in

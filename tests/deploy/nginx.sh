@@ -124,6 +124,10 @@ is "$(ask -D - -o /dev/null "$base/version" | tr -d '\r' | grep -ci '^strict-tra
 for old in 1.0 1.1; do
   # The client is told to allow it; what refuses is the server.
   if curl -sS --cacert "$work/etc/tls.crt" --ciphers DEFAULT@SECLEVEL=0 --tlsv"$old" --tls-max "$old" "$base/version" >/dev/null 2>"$work/refusal"; then fail "TLS $old was taken"; fi
+  if grep -q 'no protocols available' "$work/refusal"; then
+    echo "this curl cannot offer TLS $old"
+    continue
+  fi
   grep -q 'alert protocol version' "$work/refusal" || fail "TLS $old: $(cat "$work/refusal")"
 done
 for good in 1.2 1.3; do curl -sS --cacert "$work/etc/tls.crt" --tlsv"$good" --tls-max "$good" "$base/health" >/dev/null || fail "TLS $good was refused"; done
