@@ -4,6 +4,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Eval;
+using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
 
 namespace Memoir.Server.Commands;
@@ -11,7 +12,8 @@ namespace Memoir.Server.Commands;
 /// <summary>Front door of this folder: the commands of the one program. A new one is a line in the table.</summary>
 internal static class CommandTable
 {
-    private static readonly Command[] Commands = [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition, MigrateCommand.Definition];
+    private static readonly Command[] Commands =
+        [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition, MigrateCommand.Definition, HealthcheckCommand.Definition];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
     {
@@ -93,11 +95,12 @@ internal static class CommandTable
 
         usage: memoir [command] [options]
 
-          {"serve",-8} serve the API; the same without a command
-          {"api",-8} serve the API without deferred work, beside workers (PostgreSQL)
-          {"worker",-8} do the deferred work of all processes on one database (PostgreSQL)
-        {string.Join('\n', Commands.Select(command => $"  {command.Name,-8} {command.Summary}"))}
-          {"help",-8} this list, or help COMMAND
+          {"serve",-11} serve the API; the same without a command
+          {"api",-11} serve the API without deferred work, beside workers (PostgreSQL)
+          {"worker",-11} do the deferred work of all processes on one database (PostgreSQL)
+        {string.Join('
+', Commands.Select(command => $"  {command.Name,-11} {command.Summary}"))}
+          {"help",-11} this list, or help COMMAND
 
         From a clone, memoir is: dotnet run --project src/Memoir.Server --
         Settings are environment variables, see docs/configuration.md; exit codes and files, see docs/import.md and docs/eval.md.

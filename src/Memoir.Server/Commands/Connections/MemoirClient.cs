@@ -71,6 +71,26 @@ internal sealed class MemoirClient : IDisposable
         }
     }
 
+    /// <returns>The status with which the route answers a GET; null when nothing answers.</returns>
+    public async Task<HttpStatusCode?> ProbeAsync(string path, CancellationToken ct)
+    {
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(TimeSpan.FromSeconds(5));
+            using var answer = await _http.GetAsync(Relative(path), HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            return answer.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Stores a batch.</summary>
     /// <returns>What became of its items; null when the server takes only smaller batches.</returns>
     public Task<StoreBatchResponse?> StoreAsync(ReadOnlyMemory<byte> body, CancellationToken ct) =>

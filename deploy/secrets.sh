@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Makes what compose.yaml asks for and does not find: .env with random passwords and keys, the token with which Prometheus
+# reads /metrics, and a certificate for localhost to begin with. What is there is kept.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 077
+
+if [ ! -e .env ]; then
+  {
+    echo "# Read by compose.yaml. Passwords and keys of letters and digits: they go into addresses as they are."
+    for name in POSTGRES_PASSWORD MEMOIR_OWNER_PASSWORD MEMOIR_APP_PASSWORD MEMORY_API_KEYS MEMORY_METRICS_TOKEN GRAFANA_PASSWORD; do
+      echo "$name=$(openssl rand -hex 24)"
+    done
+  } >.env.new
+  mv .env.new .env
+  echo "made .env"
+fi
+
+mkdir -p deploy/secrets
+chmod 711 deploy/secrets
+token=$(sed -n 's/^MEMORY_METRICS_TOKEN=//p' .env)
+[ -n "$token" ] || { echo ".env has no MEMORY_METRICS_TOKEN" >&2; exit 1; }
+printf '%s' "$token" >deploy/secrets/metrics_token
+if [ ! -e deploy/secrets/tls.key ]; then
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout deploy/secrets/tls.key -out deploy/secrets/tls.crt 2>/dev/null
+  echo "made a certificate for localhost; put your own in deploy/secrets/tls.crt and tls.key"
+fi
+
+# Containers read these as the users of their images, which are nobody on this machine.
+if [ "$(id -u)" = 0 ]; then
+  chown 101:101 deploy/secrets/tls.crt deploy/secrets/tls.key
+  chown 65534:65534 deploy/secrets/metrics_token
+else
+  chmod 644 deploy/secrets/*
+  echo "Not root: the files in deploy/secrets can be read by every user of this machine." >&2
+fi
