@@ -21,7 +21,10 @@ internal static class AdminFeature
         builder.Services.AddSingleton<IReadinessProbe, EmbeddingsProbe>();
         builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
         builder.Services.AddSingleton<IReadinessProbe>(services =>
-            new DiskProbe(services.GetRequiredService<IOptions<DatabaseOptions>>().Value.ResolveDataDirectory()));
+        {
+            var database = services.GetRequiredService<IOptions<DatabaseOptions>>().Value;
+            return new DiskProbe(database.IsPostgres ? null : database.ResolveDataDirectory());
+        });
         builder.AddBackground<Housekeeping>(ServerRole.Worker);
     }
 

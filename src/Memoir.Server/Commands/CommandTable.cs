@@ -98,8 +98,7 @@ internal static class CommandTable
           {"serve",-11} serve the API; the same without a command
           {"api",-11} serve the API without deferred work, beside workers (PostgreSQL)
           {"worker",-11} do the deferred work of all processes on one database (PostgreSQL)
-        {string.Join('
-', Commands.Select(command => $"  {command.Name,-11} {command.Summary}"))}
+        {string.Join('\n', Commands.Select(command => $"  {command.Name,-11} {command.Summary}"))}
           {"help",-11} this list, or help COMMAND
 
         From a clone, memoir is: dotnet run --project src/Memoir.Server --

@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace Memoir.Kit.Data.Postgres;
 
 /// <summary>

@@ -66,7 +66,7 @@ public sealed class ReadinessTests
     [InlineData((512L << 20) - 1, ReadinessState.Degraded)]
     [InlineData(512L << 20, ReadinessState.Ok)]
     public async Task A_disk_that_fills_up_is_reported_before_writes_fail(long free, ReadinessState expected) =>
-        Assert.Equal(expected, (await new DiskProbe(() => free).CheckAsync(Ct)).State);
+        Assert.Equal(expected, (await new DiskProbe(() => (long?)free).CheckAsync(Ct)).State);
 
     [Fact]
     public async Task The_disk_of_a_real_folder_can_be_read() =>
