@@ -22,6 +22,8 @@ internal static class RecallFeature
         builder.Services.AddSingleton<IndexMerger>();
         builder.Services.AddHostedService(services => services.GetRequiredService<IndexMerger>());
         builder.Services.AddHostedService<IndexWarmer>();
+        builder.Services.AddSingleton<IndexFollower>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<IndexFollower>());
     }
 
     public static void MapRecall(this IEndpointRouteBuilder app)
