@@ -56,6 +56,7 @@ public static class KitFeature
         builder.WebHost.ConfigureKestrel((_, kestrel) =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = FileHandles.ConnectionLimit();
             kestrel.Limits.MaxRequestBodySize = null; // Each route states its own limit and answers with a problem.
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestLineSize = 8 * 1024;

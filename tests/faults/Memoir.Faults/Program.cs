@@ -63,6 +63,7 @@ static int Usage()
           --preload LIBRARY   loaded into the server before all others
           --fs NAMES          powercut: the file systems, one run each (xfs,ext4)
           --messages N        recovery: what lies in the database before (20000)
+          --kills N           recovery: how often the start is killed (50)
 
         jobs: each job has its effect once; poisoned ones stop no others
           --jobs N            jobs of the run with kills, stops and clock shifts (5000)

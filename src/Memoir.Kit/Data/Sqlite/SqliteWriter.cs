@@ -220,11 +220,15 @@ internal sealed class SqliteWriter : IDisposable
             write.Spans?.Committing(group.Count);
         }
 
-#if FAULT_ACK_BEFORE_COMMIT
-        PendingWrite.AnswerAll(group);
-        Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
-        Control("COMMIT");
-#elif FAULT_STORAGE
+#if FAULT_STORAGE
+        if (SeededFault.Is("AckBeforeCommit"))
+        {
+            PendingWrite.AnswerAll(group);
+            Thread.Sleep(2); // As long as many a disk takes for an fsync; a quicker one would hide the fault most of the time.
+            Control("COMMIT");
+            return;
+        }
+
         try
         {
             Control("COMMIT");

@@ -5,7 +5,7 @@ using Memoir.Bench.Hosts;
 namespace Memoir.Faults.Common;
 
 /// <summary>Starts the real server again and again on one folder.</summary>
-internal sealed class ServerUnderTest(string serverPath, string dataFolder, IReadOnlyDictionary<string, string> settings)
+internal sealed class ServerUnderTest(string serverPath, string dataFolder, IReadOnlyDictionary<string, string> settings, int? handles = null)
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -21,7 +21,13 @@ internal sealed class ServerUnderTest(string serverPath, string dataFolder, IRea
     public ServerProcess Launch()
     {
         var port = ServerProcess.FreePort();
-        return ServerProcess.Start(ServerProcess.DotnetHost, [serverPath], port, new Dictionary<string, string>(settings)
+        List<string> command = [ServerProcess.DotnetHost, serverPath];
+        if (handles is not null)
+        {
+            command.InsertRange(0, ["prlimit", $"--nofile={handles}:{handles}"]);
+        }
+
+        return ServerProcess.Start(command[0], command.Skip(1), port, new Dictionary<string, string>(settings)
         {
             ["MEMORY_DATA_DIRECTORY"] = dataFolder,
             ["MEMORY_HOST"] = "127.0.0.1",

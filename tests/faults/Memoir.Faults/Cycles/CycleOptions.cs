@@ -24,6 +24,9 @@ internal sealed record CycleOptions
     /// <summary>Only of <c>recovery</c>: the memories that lie in the database before the first kill.</summary>
     public int Messages { get; private init; } = 20_000;
 
+    /// <summary>Only of <c>recovery</c>: how often the start is killed.</summary>
+    public int Kills { get; private init; } = 50;
+
     /// <summary>What the server is told beside its usual settings: the fault of a seeded build, a library to load before others.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; private init; } = new Dictionary<string, string>();
 
@@ -47,6 +50,7 @@ internal sealed record CycleOptions
                 "--search-limit" => options with { SearchLimit = Number(value) },
                 "--fs" => options with { FileSystems = value.Split(',') },
                 "--messages" => options with { Messages = Number(value) },
+                "--kills" => options with { Kills = Number(value) },
                 "--seeded" => options.With("MEMOIR_SEEDED_FAULT", value),
                 "--preload" => options.With("LD_PRELOAD", value),
                 "--server" => options with { ServerPath = Path.GetFullPath(value) },

@@ -7,7 +7,7 @@ namespace Memoir.Faults.Cycles;
 /// <summary>The cycles: write, suffer the fault, start again on the same folder, and hold what is there against the ledger.</summary>
 internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault)
 {
-    private readonly ServerUnderTest _server = new(options.ServerPath, fault.DataFolder, options.Settings);
+    private readonly ServerUnderTest _server = new(options.ServerPath, fault.DataFolder, options.Settings, fault.Handles);
     private readonly Random _random = new(options.Seed);
     private readonly List<Writer> _writers =
         [.. Enumerable.Range(0, options.Writers).Select(i => new Writer(new OperationMix(i, options.Seed, ledger), ledger))];

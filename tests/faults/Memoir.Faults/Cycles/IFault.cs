@@ -11,6 +11,9 @@ internal interface IFault : IAsyncDisposable
     /// <summary>Whether the storage itself fails: then 503 leaves in doubt whether the write is kept.</summary>
     bool StorageMayFail => false;
 
+    /// <summary>How many files and connections the server may have open; null for as many as this program.</summary>
+    int? Handles => null;
+
     /// <summary>What the summary adds; empty when there is nothing to say.</summary>
     string Remarks => "";
 
@@ -42,12 +45,19 @@ internal sealed class Phase
     /// <summary>The disk is gone: from now on an answer proves nothing, for no client could build on it.</summary>
     public bool IsCut { get; set => Volatile.Write(ref field, value); }
 
+    /// <summary>The process may end at any time: from now on a 5xx leaves the write in doubt, like no answer.</summary>
+    public bool MayEnd { get; set => Volatile.Write(ref field, value); }
+
     /// <summary>503 leaves in doubt whether the write is kept, and ends its writer.</summary>
     public bool StorageMayFail { get; init; }
 
     public int RefusedAsFull => Volatile.Read(ref _refusedAsFull);
 
     public int Acknowledged => Volatile.Read(ref _acknowledged);
+
+    /// <summary>Whether such an answer proves nothing and ends its writer.</summary>
+    public bool LeavesInDoubt(int status) =>
+        IsCut || (StorageMayFail && status == 503) || (MayEnd && status >= 500);
 
     public void Tell(ApiAnswer answer)
     {

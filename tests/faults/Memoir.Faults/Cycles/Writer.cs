@@ -32,7 +32,7 @@ internal sealed class Writer(OperationMix mix, Ledger ledger)
                 return;
             }
 
-            if (phase.IsCut || (phase.StorageMayFail && answer.Status == 503))
+            if (phase.LeavesInDoubt(answer.Status))
             {
                 LeaveInDoubt(operation, phase.IsCut ? 0 : answer.Status);
                 return;

@@ -1,13 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using Memoir.Faults.Common;
 using Memoir.Faults.Cycles;
 
 namespace Memoir.Faults.Disk;
 
 /// <summary>
-/// The disk runs full under mixed load and is given room again; then it runs out of names for files, then the process
-/// runs out of handles. Writes may be refused meanwhile, reads may not; none of it needs a restart.
+/// The disk runs full under mixed load and is given room again; then it runs out of names for files, then callers
+/// open more connections than the server may have handles. Writes may be refused meanwhile, reads may not; none of it needs
+/// a restart. In the end the process is left without a free handle, which it need not outlive.
 /// </summary>
 internal sealed class FullDiskFault(CycleOptions options, Ledger ledger, LoopVolume volume) : IFault
 {
@@ -15,18 +17,28 @@ internal sealed class FullDiskFault(CycleOptions options, Ledger ledger, LoopVol
     private static readonly TimeSpan HealsWithin = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan UntilReached = TimeSpan.FromSeconds(60);
 
+    // Much less than usual, so that a crowd of connections is soon there; of these some must stay free.
+    private const int MayHave = 1024;
+    private const int LeavesFree = 64;
+    private static readonly TimeSpan WithoutHandles = TimeSpan.FromSeconds(2);
+
     // Beside the server's own folder, on the same disk.
     private readonly string _ballast = Path.Combine(volume.Folder, "ballast");
     private TimeSpan _slowestHealing;
     private int _refused;
     private int _reads;
     private int _namesTaken;
+    private int _mostOpen;
+    private int _ended;
 
     public string DataFolder { get; } = Directory.CreateDirectory(Path.Combine(volume.Folder, "data")).FullName;
 
+    public int? Handles => MayHave;
+
     public string Remarks => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_refused} writes refused with 507, {_reads} reads answered while full, first write {_slowestHealing.TotalMilliseconds:N0} ms after there was room");
+        $"{_refused} writes refused with 507, {_reads} reads answered while full, first write {_slowestHealing.TotalMilliseconds:N0} ms after there was room, "
+        + $"at most {_mostOpen} of {MayHave} handles open in a crowd, {_ended} processes ended for want of a handle");
 
     public async Task StrikeAsync(Strike strike, CancellationToken ct)
     {
@@ -34,6 +46,7 @@ internal sealed class FullDiskFault(CycleOptions options, Ledger ledger, LoopVol
         if (!options.ExpectLoss)
         {
             await TakeNamesAsync(strike, ct);
+            await CrowdAsync(strike, ct);
             await TakeHandlesAsync(strike, ct);
         }
 
@@ -98,35 +111,78 @@ internal sealed class FullDiskFault(CycleOptions options, Ledger ledger, LoopVol
         }
     }
 
-    /// <summary>As many handles as it has open, and at most 64: connections that are open go on, new ones wait.</summary>
-    private async Task TakeHandlesAsync(Strike strike, CancellationToken ct)
+    /// <summary>More connections than the server may have handles: it leaves some free, and serves on.</summary>
+    private async Task CrowdAsync(Strike strike, CancellationToken ct)
     {
-        var process = strike.Server.Id.ToString(CultureInfo.InvariantCulture);
-        var before = (await Tool.RunAsync("prlimit", $"--pid={process}", "--nofile", "--noheadings", "--output=SOFT")).Trim();
-        await Tool.RunAsync("prlimit", $"--pid={process}", "--nofile=64:");
-        using (var late = new Api(strike.Server.Endpoint))
+        var crowd = new List<Socket>();
+        try
         {
-            using var soon = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            soon.CancelAfter(TimeSpan.FromSeconds(2));
-            try
+            for (var i = 0; i < MayHave; i++)
             {
-                var answer = await late.GetAsync("/v1/conversations?tenant_id=faults-0", soon.Token);
-                if (!answer.IsSuccess && answer.Status != 503)
-                {
-                    ledger.Report("unexpected", "a new connection without a free handle", $"answered {answer.Status}: {answer.Excerpt}");
-                }
+                crowd.Add(new Socket(SocketType.Stream, ProtocolType.Tcp));
+                await crowd[i].ConnectAsync(strike.Server.Endpoint, ct);
             }
-            catch (Exception error) when (error is HttpRequestException or OperationCanceledException)
+
+            await ReadAsync(strike, "in a crowd of connections", ct);
+            await NextWriteAsync(strike, "in a crowd of connections", ct);
+            var open = Directory.GetFiles($"/proc/{strike.Server.Id}/fd").Length;
+            _mostOpen = Math.Max(_mostOpen, open);
+            if (open > MayHave - LeavesFree)
             {
-                // Not accepted: it waits in the queue of the kernel, or is refused.
+                ledger.Report("unexpected", $"a crowd of connections in cycle {strike.Cycle + 1}", $"left {MayHave - open} handles free");
             }
         }
+        finally
+        {
+            crowd.ForEach(one => one.Dispose());
+        }
 
-        await ReadAsync(strike, "without a free handle", ct);
-        await Tool.RunAsync("prlimit", $"--pid={process}", $"--nofile={before}:");
-        using var next = new Api(strike.Server.Endpoint);
-        await ReadAsync(strike with { Api = next }, "once there are handles again", ct);
-        await NextWriteAsync(strike, "once there are handles again", ct);
+        await NewcomerAsync(strike, ct);
+    }
+
+    /// <summary>Who connects after the crowd has gone is served as soon as the server has noticed that.</summary>
+    private async Task NewcomerAsync(Strike strike, CancellationToken ct)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using var next = new Api(strike.Server.Endpoint);
+            try
+            {
+                await ReadAsync(strike with { Api = next }, "once the crowd is gone", ct);
+                return;
+            }
+            catch (HttpRequestException) when (Stopwatch.GetElapsedTime(started) < HealsWithin)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), ct);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Fewer handles than it has open. The runtime needs one for each new thread and each library it has not loaded yet, and
+    /// ends the process if need be; so nothing is promised here but what holds after a kill.
+    /// </summary>
+    private async Task TakeHandlesAsync(Strike strike, CancellationToken ct)
+    {
+        strike.Phase.MayEnd = true;
+        await Tool.RunAsync("prlimit", $"--pid={strike.Server.Id}", "--nofile=64:");
+        using var late = new Api(strike.Server.Endpoint);
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        soon.CancelAfter(WithoutHandles);
+        try
+        {
+            while (!strike.Server.HasExited)
+            {
+                await late.GetAsync("/v1/conversations?tenant_id=faults-0", soon.Token);
+            }
+        }
+        catch (Exception error) when (error is HttpRequestException or OperationCanceledException && !ct.IsCancellationRequested)
+        {
+            // Not accepted: it waits in the queue of the kernel, or is refused, or the server is gone.
+        }
+
+        _ended += strike.Server.HasExited ? 1 : 0;
     }
 
     private async Task ReadAsync(Strike strike, string when, CancellationToken ct)

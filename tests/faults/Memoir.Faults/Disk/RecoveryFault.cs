@@ -5,10 +5,9 @@ using Memoir.Faults.Cycles;
 
 namespace Memoir.Faults.Disk;
 
-/// <summary>A large database and a long log are left by kill -9, and the start that recovers them is killed fifty times.</summary>
+/// <summary>A large database and a long log are left by kill -9, and the start that recovers them is killed many times.</summary>
 internal sealed class RecoveryFault(CycleOptions options, Ledger ledger, string dataFolder) : IFault
 {
-    private const int Kills = 50;
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(300);
 
     private readonly Bulk _bulk = new(ledger);
@@ -39,7 +38,7 @@ internal sealed class RecoveryFault(CycleOptions options, Ledger ledger, string 
     public async Task BeforeStartAsync(ServerUnderTest server, CancellationToken ct)
     {
         var steps = Math.Max(2, (int)(server.SlowestStart / Step) + 1);
-        for (var kill = 0; kill < Kills; kill++)
+        for (var kill = 0; kill < options.Kills; kill++)
         {
             await using var starting = server.Launch();
             var wait = (Step * (1 + (kill % steps))) - Stopwatch.GetElapsedTime(starting.StartedAt);
