@@ -22,6 +22,9 @@ internal sealed partial class QuestionVectors(MemoryVectors memories, Meters met
     /// <summary>What the tenant's vectors are now; one search goes by one answer to this.</summary>
     public TenantVectors Of(Tenant tenant) => memories.Of(tenant);
 
+    /// <summary>Learns what another process changed of the tenant's vectors.</summary>
+    public Task LearnAsync(Session session, long change) => memories.OfAsync(session, change);
+
     /// <summary>
     /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the
     /// words find something, so they are asked only where the words find nothing: a misspelt name, a compound.

@@ -5,15 +5,15 @@ namespace Memoir.Server.Embeddings.Stored;
 /// <summary>All SQL about stored vectors. A vector belongs to a generation; different generations are never compared.</summary>
 internal static class EmbeddingStore
 {
-    public static Task PutAsync(Session session, string generation, long sequence, byte[] vector)
+    public static Task PutAsync(Session session, string generation, long sequence, byte[] vector, long change)
     {
         const string sql = """
-            INSERT INTO embeddings (tenant_id, generation, sequence, vector)
-            VALUES (@Tenant, @generation, @sequence, @vector)
-            ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector
+            INSERT INTO embeddings (tenant_id, generation, sequence, vector, change)
+            VALUES (@Tenant, @generation, @sequence, @vector, @change)
+            ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector, change = excluded.change
             """;
 
-        return session.SendAsync(sql, new { generation, sequence, vector });
+        return session.SendAsync(sql, new { generation, sequence, vector, change });
     }
 
     public static async Task<byte[]> FindAsync(Session session, string generation, long sequence)
@@ -74,5 +74,17 @@ internal static class EmbeddingStore
             """;
 
         return session.ScanAsync(sql, new { generation }, row => read(row.Number(0), row.Bytes(1)));
+    }
+
+    /// <summary>The vectors that were stored after a change. The index on them has no others, and so says the statement.</summary>
+    public static Task ScanAfterAsync(Session session, string generation, long change, Action<long, ReadOnlySpan<byte>> read)
+    {
+        const string sql = """
+            SELECT sequence, vector FROM embeddings
+            WHERE tenant_id = @Tenant AND generation = @generation AND change > @change AND change > 0
+            ORDER BY change, sequence
+            """;
+
+        return session.ScanAsync(sql, new { generation, change }, row => read(row.Number(0), row.Bytes(1)));
     }
 }
