@@ -217,14 +217,15 @@ CREATE EXTENSION IF NOT EXISTS vector;
 SELECT 'CREATE ROLE memoir_owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'memoir_owner') \gexec
 SELECT 'CREATE ROLE memoir_app' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'memoir_app') \gexec
 ALTER ROLE memoir_owner LOGIN CREATEDB NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASSWORD '$owner_password';
+GRANT pg_signal_backend TO memoir_owner; -- To drop a database of a test that somebody is still connected to.
 ALTER ROLE memoir_app LOGIN NOCREATEDB NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASSWORD '$app_password';
 END
 }
 
 # Connection strings as Npgsql takes them; tests make databases of their own from the owner's.
 env_lines() {
-  echo "export MEMOIR_TEST_POSTGRES='Host=127.0.0.1;Port=$port;Username=memoir_owner;Password=$owner_password;Database=postgres'"
-  echo "export MEMOIR_TEST_POSTGRES_APP='Host=127.0.0.1;Port=$port;Username=memoir_app;Password=$app_password;Database=postgres'"
+  echo "export MEMOIR_TEST_POSTGRES='postgresql://memoir_owner:$owner_password@127.0.0.1:$port/postgres'"
+  echo "export MEMOIR_TEST_POSTGRES_APP='postgresql://memoir_app:$app_password@127.0.0.1:$port/postgres'"
   echo "export MEMOIR_TEST_POSTGRES_PGBOUNCER='127.0.0.1:$bouncer_port'"
   echo "export MEMOIR_TEST_POSTGRES_BIN='$bin'"
 }

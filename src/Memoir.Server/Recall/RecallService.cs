@@ -19,7 +19,7 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         using var span = Spans.Start("memory search");
         var started = Stopwatch.GetTimestamp();
         var scope = ScopeOf(question, time.Now());
-        var found = await FindAsync(tenant, await indexes.GetAsync(tenant, ct), question, scope, isLast: !indexes.IsShared, ct);
+        var found = await FindAsync(tenant, await indexes.GetAsync(tenant, ct), question, scope, isLast: false, ct);
         if (found.Newer is { } newer)
         {
             // Writes go on meanwhile: what was acknowledged before the question is in by now, and that is enough.
@@ -86,17 +86,14 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         }
 
         var (vector, reason) = await vectors.EmbedAsync(inUse, question.Query, ct);
-        var table = vector is null ? null : await indexes.GetVectorsAsync(tenant, index, inUse.Generation, ct);
-        if (vector is null || table is null)
+        var isFallback = seeOnlyLetters && question.Mode is RecallMode.Hybrid;
+        var evidence = vector is null ? null : await vectors.AskAsync(tenant, index, inUse, vector, query, request, isFallback, ct);
+        if (vector is null || evidence is null)
         {
             // Even a semantic search then answers by words: a degraded answer is better than none.
             var lexical = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
             return new Ranked(lexical, vector is null ? reason : NewModel, inUse.Change);
         }
-
-        var evidence = QuestionVectors.Evidence(
-            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4),
-            isFallback: seeOnlyLetters && question.Mode is RecallMode.Hybrid);
 
         // While a new model's vectors are being made, the words speak for the memories that have none yet.
         var isComplete = inUse.IsComplete || index.Lexical.LiveCount == 0;

@@ -30,7 +30,9 @@ internal abstract class CopiedTable(string name, IReadOnlyList<string> columns)
 }
 
 /// <inheritdoc/>
-internal sealed class CopiedTable<T> : CopiedTable
+/// <param name="name">The table.</param>
+/// <param name="key">The properties that order a tenant's rows and are different in each; none where a tenant has one row.</param>
+internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(name, Shape.Columns)
     where T : class
 {
     private const int MostRows = 1000;
@@ -38,28 +40,13 @@ internal sealed class CopiedTable<T> : CopiedTable
 
     private static readonly RowShape<T> Shape = new();
 
-    private readonly string _first;
-    private readonly string? _next;
-    private readonly string _insert;
-
-    /// <param name="name">The table.</param>
-    /// <param name="key">The properties that order a tenant's rows and are different in each; none where a tenant has one row.</param>
-    public CopiedTable(string name, params string[] key)
-        : base(name, Shape.Columns)
-    {
-        var columns = string.Join(", ", Shape.Columns);
-        var order = string.Join(", ", key.Select(RowShape<T>.ColumnOf));
-        var select = $"SELECT {columns} FROM {name} WHERE tenant_id = @Tenant";
-        _first = key.Length == 0 ? select : $"{select} ORDER BY {order} LIMIT {MostRows}";
-        _next = key.Length == 0 ? null : $"{select} AND ({order}) > ({string.Join(", ", key.Select(property => $"@{property}"))}) ORDER BY {order} LIMIT {MostRows}";
-        _insert = $"INSERT INTO {name} (tenant_id, {columns}) VALUES (@Tenant, {string.Join(", ", Shape.Properties.Select(property => $"@{property}"))})";
-    }
+    private readonly string _order = string.Join(", ", key.Select(RowShape<T>.ColumnOf));
 
     public override async Task<TableSum> RunAsync(CopyEnd from, CopyEnd? to, Tenant tenant, Action<int> done, CancellationToken ct)
     {
         using var digest = new TableDigest();
         T? last = null;
-        while (last is null || _next is not null)
+        while (last is null || key.Length > 0)
         {
             var portion = await from.ReachAsync(() => from.Database.ReadAsync(tenant, session => ReadAsync(session, last), ct));
             if (portion.Count == 0)
@@ -88,17 +75,30 @@ internal sealed class CopiedTable<T> : CopiedTable
             : throw new CommandException(ExitCode.Data, FormattableString.Invariant($"{Name} of {tenant.Id} in {from.Database.Location} has {count} rows, of which {digest.Rows} were read: it was changed meanwhile"));
     }
 
+    /// <summary>The columns as a statement reads them, in the order of the row's properties.</summary>
+    protected virtual string Select(Session session) => string.Join(", ", Columns);
+
+    /// <summary>A row that was read, as both engines would have it.</summary>
+    protected virtual T Settle(Session session, T row) => row;
+
+    protected virtual Task InsertAsync(Session session, IReadOnlyList<T> rows) => session.SendManyAsync(
+        $"INSERT INTO {Name} (tenant_id, {string.Join(", ", Columns)}) VALUES (@Tenant, {string.Join(", ", Shape.Properties.Select(property => $"@{property}"))})",
+        rows);
+
     private Task<long?> CountAsync(Session session) => session.ScalarAsync($"SELECT COUNT(*) FROM {Name} WHERE tenant_id = @Tenant", new { });
 
     private async Task<int> WriteAsync(Session session, IReadOnlyList<T> rows)
     {
-        await session.SendManyAsync(_insert, rows);
+        await InsertAsync(session, rows);
         return rows.Count;
     }
 
     private async Task<IReadOnlyList<T>> ReadAsync(Session session, T? last)
     {
-        var (sql, args) = last is null ? (_first, new object()) : (_next!, (object)last);
-        return (await session.QueryPortionAsync<T>(sql, args, Shape.WeightOf, MostWeight)).Items;
+        var after = last is null ? "" : $" AND ({_order}) > ({string.Join(", ", key.Select(property => $"@{property}"))})";
+        var ordered = key.Length == 0 ? "" : $" ORDER BY {_order} LIMIT {MostRows}";
+        var sql = $"SELECT {Select(session)} FROM {Name} WHERE tenant_id = @Tenant{after}{ordered}";
+        var portion = await session.QueryPortionAsync<T>(sql, last ?? new object(), Shape.WeightOf, MostWeight);
+        return [.. portion.Items.Select(row => Settle(session, row))];
     }
 }

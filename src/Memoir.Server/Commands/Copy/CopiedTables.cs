@@ -17,7 +17,7 @@ internal static class CopiedTables
         new CopiedTable<MemoryRow>("memories", nameof(MemoryRow.Sequence)),
         new CopiedTable<VersionRow>("memory_versions", nameof(VersionRow.MemoryId), nameof(VersionRow.Version)),
         new CopiedTable<GenerationRow>("embedding_generations", nameof(GenerationRow.Generation)),
-        new CopiedTable<EmbeddingRow>("embeddings", nameof(EmbeddingRow.Sequence), nameof(EmbeddingRow.Generation)),
+        new CopiedVectors(),
         new CopiedTable<IndexStateRow>("index_states"),
         new CopiedTable<IndexSegmentRow>("index_segments", nameof(IndexSegmentRow.SegmentId), nameof(IndexSegmentRow.Part)),
         new CopiedTable<IndexChangeRow>("index_changes", nameof(IndexChangeRow.Sequence)),

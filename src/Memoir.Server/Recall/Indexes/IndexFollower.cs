@@ -33,7 +33,7 @@ internal sealed partial class IndexFollower(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (!indexes.IsShared)
+        if (!database.IsShared)
         {
             return;
         }

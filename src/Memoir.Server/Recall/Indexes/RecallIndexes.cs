@@ -29,9 +29,6 @@ internal sealed class RecallIndexes
     private readonly TimeProvider _time;
     private long _bytes;
 
-    /// <summary>Whether other processes may write to the same database, so that every search has to ask how far it is.</summary>
-    public bool IsShared { get; init; } = true;
-
     public RecallIndexes(
         IndexLoader loader, IndexMergeQueue merges, MemoryVectors vectors, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
     {

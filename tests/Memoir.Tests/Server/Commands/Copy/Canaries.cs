@@ -1,3 +1,4 @@
+using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Tests.Server.Commands.Copy;
@@ -72,7 +73,8 @@ internal static class Canaries
         (_, _, "TEXT") => $"{table}.{column} {tenant} {row} “é\u0301” \U0001F98A \u202e\u0001\t\r\n{{}}",
         (_, _, "REAL") => 1 / (3.0 + row) * (column.Length % 2 == 0 ? -1 : 1e300),
         (_, _, "INTEGER") => (row * 1_000_003L) + column.Length,
-        _ when column is "vector" or "data" or "body" or "hash" => Enumerable.Range(0, 300).Select(i => (byte)(i + row)).ToArray(),
+        (_, "vector", _) => VectorCodec.Encode([.. Enumerable.Range(0, 96).Select(i => MathF.Sin(i + row))]),
+        _ when column is "data" or "body" or "hash" => Enumerable.Range(0, 300).Select(i => (byte)(i + row)).ToArray(),
         _ => Id(row, column),
     };
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server;
+using Memoir.Server.Embeddings.Vectors;
 using Memoir.Tests.Testing;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -124,7 +125,7 @@ internal sealed class CopyFixture : IAsyncDisposable
     private async Task<IReadOnlyList<string>> ReadServerAsync(string table, string tenant)
     {
         await using var connection = await AsTenantAsync(tenant);
-        await using var command = new NpgsqlCommand($"SELECT * FROM {table}", connection);
+        await using var command = new NpgsqlCommand($"SELECT {(table == "embeddings" ? "tenant_id, generation, sequence, change, vector::real[]" : "*")} FROM {table}", connection);
         await using var reader = await command.ExecuteReaderAsync(Ct);
         return await RowsAsync(reader);
     }
@@ -157,6 +158,7 @@ internal sealed class CopyFixture : IAsyncDisposable
     {
         DBNull => "NULL",
         byte[] bytes => Convert.ToHexString(bytes),
+        float[] vector => Convert.ToHexString(VectorCodec.Encode(vector)),
         Guid id => Convert.ToHexString(id.ToByteArray(bigEndian: true)),
         double real => real.ToString("R", CultureInfo.InvariantCulture),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
