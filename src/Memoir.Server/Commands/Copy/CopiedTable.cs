@@ -98,7 +98,7 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
         var after = last is null ? "" : $" AND ({_order}) > ({string.Join(", ", key.Select(property => $"@{property}"))})";
         var ordered = key.Length == 0 ? "" : $" ORDER BY {_order} LIMIT {MostRows}";
         var sql = $"SELECT {Select(session)} FROM {Name} WHERE tenant_id = @Tenant{after}{ordered}";
-        var portion = await session.QueryPortionAsync<T>(sql, last ?? new object(), Shape.WeightOf, MostWeight);
+        var portion = await session.QueryPortionAsync<T>(sql, (object?)last ?? new object(), Shape.WeightOf, MostWeight);
         return [.. portion.Items.Select(row => Settle(session, row))];
     }
 }

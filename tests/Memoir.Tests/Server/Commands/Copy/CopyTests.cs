@@ -46,7 +46,7 @@ public sealed class CopyTests : IAsyncLifetime
 
         var ending = await _copy.CopyAsync();
 
-        Assert.Equal(("", 0), (ending.Errors, ending.Code));
+        AssertCopied(ending);
         foreach (var table in tables)
         {
             foreach (var tenant in (string[])["acme", "umbrella"])
@@ -73,7 +73,7 @@ public sealed class CopyTests : IAsyncLifetime
             using var client = server.Client();
             var stored = await client.StoreManyAsync(Enumerable.Range(0, 300).Select(i =>
                 Message($"turn {i} about the lighthouse \U0001F30A", ("external_id", $"e{i}"), ("metadata", new { number = i }))));
-            kept = stored.Items()[5].Text("id");
+            kept = stored.Items()[5].Text("id")!;
             await client.SendAsync("PATCH", $"/v1/messages/{kept}?tenant_id=acme", """{"content":"changed, about the harbour"}""");
             await client.DeleteAsync(new Uri($"/v1/messages/{stored.Items()[6].Text("id")}?tenant_id=acme", UriKind.Relative), Ct);
             await client.StoreManyAsync(Message("another tenant's", ("tenant_id", "umbrella")));
@@ -83,7 +83,7 @@ public sealed class CopyTests : IAsyncLifetime
         }
 
         var ending = await _copy.CopyAsync();
-        Assert.Equal(("", 0), (ending.Errors, ending.Code));
+        AssertCopied(ending);
 
         await using var moved = await ServerProcess.StartAsync(_copy.Folder, _copy.OnTarget);
         using var there = moved.Client();
@@ -124,7 +124,7 @@ public sealed class CopyTests : IAsyncLifetime
         var ending = await _copy.CopyAsync();
 
         Assert.Equal(65, ending.Code);
-        Assert.Contains("is not empty", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("is not empty", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         Assert.Equal(before, await _copy.ReadTargetAsync("memories", "acme"));
     }
 
@@ -145,7 +145,7 @@ public sealed class CopyTests : IAsyncLifetime
         Assert.All((ServerProcess.Ending[])[served, copied, migrated], ending =>
         {
             Assert.Equal(78, ending.Code);
-            Assert.Contains("part of a copy", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+            Assert.Contains("part of a copy", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         });
     }
 
@@ -164,7 +164,7 @@ public sealed class CopyTests : IAsyncLifetime
         var ending = await _copy.CopyAsync();
 
         Assert.Equal(65, ending.Code);
-        Assert.Contains("few", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("few", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         Assert.Equal(78, (await ServerProcess.RefuseAsync(_copy.Folder, _copy.OnTarget)).Code);
     }
 
@@ -178,7 +178,7 @@ public sealed class CopyTests : IAsyncLifetime
 
         var ending = await ServerProcess.RunAsync(_copy.Folder, "copy", "--from", _copy.To, "--to", $"sqlite:///{back}");
 
-        Assert.Equal(("", 0), (ending.Errors, ending.Code));
+        AssertCopied(ending);
         var there = await ServerProcess.RunAsync(_copy.Folder, "copy", "--check", "--from", _copy.From, "--to", $"sqlite:///{back}");
         Assert.Equal(0, there.Code);
         Assert.All(tables, table => Assert.Contains(table, there.Output, StringComparison.Ordinal));
@@ -193,7 +193,7 @@ public sealed class CopyTests : IAsyncLifetime
         var ending = await _copy.CopyAsync();
 
         Assert.Equal(69, ending.Code);
-        Assert.Contains("--to: ", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("--to: ", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         Assert.Contains("in use", ending.Errors, StringComparison.Ordinal);
     }
 #endif
@@ -206,7 +206,7 @@ public sealed class CopyTests : IAsyncLifetime
         var ending = await _copy.CopyAsync();
 
         Assert.Equal(69, ending.Code);
-        Assert.StartsWith("memoir: copy: --from: ", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.StartsWith("memoir: copy: --from: ", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         Assert.Contains("in use by another Memoir process", ending.Errors, StringComparison.Ordinal);
     }
 
@@ -222,7 +222,7 @@ public sealed class CopyTests : IAsyncLifetime
         Assert.All((ServerProcess.Ending[])[first, second], ending =>
         {
             Assert.Equal(65, ending.Code);
-            Assert.Contains("lacks 1 migrations: start its server once", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+            Assert.Contains("lacks 1 migrations: start its server once", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         });
     }
 
@@ -242,10 +242,21 @@ public sealed class CopyTests : IAsyncLifetime
 
         var ending = await ServerProcess.RunAsync(_copy.Folder, ["copy", .. arguments.Select(argument => argument == "FROM" ? _copy.From : argument)]);
 
-        Assert.StartsWith($"memoir: copy: {says}", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.StartsWith($"memoir: copy: {says}", Assert.Single(Complaints(ending)), StringComparison.Ordinal);
         Assert.Equal((code, ""), (ending.Code, ending.Output));
-        Assert.Equal(["memoir.db", "memoir.db.lock"], Directory.GetFiles(_copy.Folder).Select(Path.GetFileName).Where(name => !name!.EndsWith("-wal", StringComparison.Ordinal) && !name.EndsWith("-shm", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(["memoir.db", "memoir.db.lock"], Directory.GetFiles(_copy.Folder)
+            .Select(file => Path.GetFileName(file)).Where(name => !name.Contains('-', StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
+
+    private static void AssertCopied(ServerProcess.Ending ending)
+    {
+        Assert.Empty(Complaints(ending));
+        Assert.Equal(0, ending.Code);
+    }
+
+    /// <summary>What is said besides the progress, of which a slow machine sees more.</summary>
+    private static string[] Complaints(ServerProcess.Ending ending) => [.. ending.ErrorLines.Where(line =>
+        !line.StartsWith("memoir: copying ", StringComparison.Ordinal) && !line.StartsWith("memoir: verifying ", StringComparison.Ordinal))];
 
     private static async Task<string[]> AnswersAsync(HttpClient client, string id) =>
     [
@@ -253,7 +264,7 @@ public sealed class CopyTests : IAsyncLifetime
         (await client.ReadAsync("/v1/conversations?tenant_id=acme")).GetRawText(),
         (await client.ReadAsync("/v1/conversations?tenant_id=umbrella")).GetRawText(),
         (await client.ReadAsync($"/v1/messages/{id}/history?tenant_id=acme")).GetRawText(),
-        .. (await client.SearchAsync("harbour", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")),
-        .. (await client.SearchAsync("lighthouse turn 77", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")),
+        .. (await client.SearchAsync("harbour", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")!),
+        .. (await client.SearchAsync("lighthouse turn 77", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")!),
     ];
 }
