@@ -1,3 +1,4 @@
+using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Server;
 using Memoir.Server.Commands.Copy;
@@ -74,8 +75,9 @@ public sealed class CopyTests : IAsyncLifetime
             var stored = await client.StoreManyAsync(Enumerable.Range(0, 300).Select(i =>
                 Message($"turn {i} about the lighthouse \U0001F30A", ("external_id", $"e{i}"), ("metadata", new { number = i }))));
             kept = stored.Items()[5].Text("id")!;
-            await client.SendAsync("PATCH", $"/v1/messages/{kept}?tenant_id=acme", """{"content":"changed, about the harbour"}""");
-            await client.DeleteAsync(new Uri($"/v1/messages/{stored.Items()[6].Text("id")}?tenant_id=acme", UriKind.Relative), Ct);
+            var changed = await client.SendAsync("PATCH", $"/v1/messages/{kept}?tenant_id=acme", """{"importance_override":0.9}""");
+            var deleted = await client.DeleteAsync(new Uri($"/v1/messages/{stored.Items()[6].Text("id")}?tenant_id=acme", UriKind.Relative), Ct);
+            Assert.Equal((HttpStatusCode.OK, HttpStatusCode.NoContent), (changed.StatusCode, deleted.StatusCode));
             await client.StoreManyAsync(Message("another tenant's", ("tenant_id", "umbrella")));
             before = await AnswersAsync(client, kept);
             server.Terminate();
@@ -264,7 +266,7 @@ public sealed class CopyTests : IAsyncLifetime
         (await client.ReadAsync("/v1/conversations?tenant_id=acme")).GetRawText(),
         (await client.ReadAsync("/v1/conversations?tenant_id=umbrella")).GetRawText(),
         (await client.ReadAsync($"/v1/messages/{id}/history?tenant_id=acme")).GetRawText(),
-        .. (await client.SearchAsync("harbour", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")!),
+        .. (await client.SearchAsync("lighthouse", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")!),
         .. (await client.SearchAsync("lighthouse turn 77", ("tenant_id", "acme"))).Items().Select(item => item.Text("message_id")!),
     ];
 }
