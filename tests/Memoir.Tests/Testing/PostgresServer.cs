@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using System.Security.Cryptography;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server;
@@ -11,8 +13,14 @@ namespace Memoir.Tests.Testing;
 /// <summary>The PostgreSQL of the tests, as scripts/postgres.sh starts it: a database for each test, copied from one that was migrated once.</summary>
 internal static class PostgresServer
 {
+    private const string Note = "postgres-database";
+
     private static readonly Lazy<Task<string>> Template = new(MakeTemplateAsync);
+    private static readonly ConcurrentDictionary<string, bool> Left = new(StringComparer.Ordinal);
+    private static readonly string Run = $"{Environment.ProcessId}_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}"; // A killed run left its databases.
     private static int _made;
+
+    static PostgresServer() => AppDomain.CurrentDomain.ProcessExit += (_, _) => DropAllAsync().GetAwaiter().GetResult();
 
     /// <summary>The owner of the tables, on a database from which others can be made.</summary>
     private static string OwnerUrl => Variable("MEMOIR_TEST_POSTGRES");
@@ -28,12 +36,31 @@ internal static class PostgresServer
 
     public static async Task<string> CreateAsync(string how)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"memoir_test_{Environment.ProcessId}_{Interlocked.Increment(ref _made)}");
+        var name = string.Create(CultureInfo.InvariantCulture, $"memoir_test_{Run}_{Interlocked.Increment(ref _made)}");
         await RunAsync($"CREATE DATABASE {name} {how}");
+        Left[name] = true;
         return name;
     }
 
-    public static Task DropAsync(string database) => RunAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+    public static async Task DropAsync(string database)
+    {
+        Left.TryRemove(database, out _);
+        await RunAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+    }
+
+    /// <summary>The folder remembers its database, so that who starts in it again finds the same data.</summary>
+    public static async Task<string> FindOrCreateAsync(string folder, Func<Task<string>> create)
+    {
+        var note = Path.Combine(folder, Note);
+        if (!File.Exists(note))
+        {
+            await File.WriteAllTextAsync(note, await create());
+        }
+
+        return DatabaseIn(folder);
+    }
+
+    public static string DatabaseIn(string folder) => File.ReadAllText(Path.Combine(folder, Note));
 
     /// <summary>Runs a statement as the owner of the tables, whom row level security binds too.</summary>
     public static async Task<object?> AsOwnerAsync(string database, string sql)
@@ -62,8 +89,15 @@ internal static class PostgresServer
             await database.MigrateAsync(typeof(Startup).Assembly, TimeProvider.System, CancellationToken.None);
         }
 
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => DropAsync(name).GetAwaiter().GetResult();
         return name;
+    }
+
+    private static async Task DropAllAsync()
+    {
+        foreach (var database in Left.Keys)
+        {
+            await DropAsync(database);
+        }
     }
 
     private static async Task RunAsync(string sql)
