@@ -31,6 +31,16 @@ internal static class PostgresServer
     /// <summary>What a migration is given to work with.</summary>
     public static string OwnerUrlOf(string database) => At(OwnerUrl, database);
 
+    /// <summary>Whom no policy binds.</summary>
+    public static string SuperuserUrlOf(string database) => At(Variable("MEMOIR_TEST_POSTGRES_SUPERUSER"), database);
+
+    /// <summary>The application role behind a pooler with one connection per database, which it hands out by the transaction.</summary>
+    public static string PooledUrlOf(string database)
+    {
+        var direct = new Uri(ApplicationUrlOf(database));
+        return $"postgresql://{direct.UserInfo}@{Variable("MEMOIR_TEST_POSTGRES_PGBOUNCER")}{direct.AbsolutePath}";
+    }
+
     /// <summary>A database with all tables and no rows.</summary>
     public static async Task<string> CreateAsync() => await CreateAsync($"TEMPLATE {await Template.Value}");
 
@@ -63,9 +73,11 @@ internal static class PostgresServer
     public static string DatabaseIn(string folder) => File.ReadAllText(Path.Combine(folder, Note));
 
     /// <summary>Runs a statement as the owner of the tables, whom row level security binds too.</summary>
-    public static async Task<object?> AsOwnerAsync(string database, string sql)
+    public static Task<object?> AsOwnerAsync(string database, string sql) => AskAsync(OwnerUrlOf(database), sql);
+
+    public static async Task<object?> AskAsync(string url, string sql)
     {
-        await using var connection = await ConnectAsync(OwnerUrlOf(database));
+        await using var connection = await ConnectAsync(url);
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();
     }
