@@ -14,8 +14,11 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
     private const int KeyLength = PrefixLength + 1 + 43;
     private const int LargestCache = 10_000;
 
-    /// <summary>Keys seen lately, and prefixes that do not exist. Revoking forgets at once, in commit order.</summary>
-    private readonly ConcurrentDictionary<string, ApiKey?> _byPrefix = new(StringComparer.Ordinal);
+    /// <summary>How long a key is recognised after it was read: another process may have revoked it.</summary>
+    private static readonly TimeSpan Trust = TimeSpan.FromSeconds(3);
+
+    /// <summary>Keys seen lately, and prefixes that do not exist. Revoking here forgets at once, in commit order.</summary>
+    private readonly ConcurrentDictionary<string, SeenKey> _byPrefix = new(StringComparer.Ordinal);
 
     /// <summary>Counts keys made and revoked, so that a lookup that one of these overtook is not kept.</summary>
     private int _changes;
@@ -96,25 +99,27 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         }
 
         var prefix = secret[..PrefixLength];
-        if (!_byPrefix.TryGetValue(prefix, out var key))
+        var now = time.Now();
+        if (!_byPrefix.TryGetValue(prefix, out var seen) || now - seen.At >= Trust || now < seen.At)
         {
             var changes = Volatile.Read(ref _changes);
-            key = await database.SystemReadAsync(session => ApiKeyStore.FindByPrefixAsync(session, prefix), ct);
+            seen = new SeenKey(await database.SystemReadAsync(session => ApiKeyStore.FindByPrefixAsync(session, prefix), ct), now);
             if (_byPrefix.Count >= LargestCache)
             {
                 _byPrefix.Clear(); // A stranger trying prefixes must not grow this for ever.
             }
 
-            _byPrefix[prefix] = key;
+            _byPrefix[prefix] = seen;
             if (changes != Volatile.Read(ref _changes))
             {
                 _byPrefix.TryRemove(prefix, out _); // What was read may have been revoked meanwhile; it must not be remembered.
             }
         }
 
+        var key = seen.Key;
+
         // The hash is compared for unknown prefixes too, so that both take the same time.
         var isRight = Secrets.AreEqual(Secrets.Hash(secret), key?.Hash ?? new byte[32]);
-        var now = time.Now();
         if (!isRight || key is null || key.ExpiresAt <= now)
         {
             return null;
@@ -177,6 +182,9 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         return System.Security.Cryptography.RandomNumberGenerator.GetString(alphabet, 8);
     }
 }
+
+/// <summary>A key, or its absence, as it was when it was read.</summary>
+internal sealed record SeenKey(ApiKey? Key, DateTimeOffset At);
 
 /// <summary>Scopes as the wire spells them.</summary>
 internal static class ScopeNames

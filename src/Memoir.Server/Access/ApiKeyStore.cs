@@ -45,6 +45,14 @@ internal static class ApiKeyStore
     public static Task<int> DeleteAsync(Session session, Guid id) =>
         session.ExecuteAsync("DELETE FROM api_keys WHERE tenant_id = @Tenant AND id = @id", new { id });
 
-    public static Task TouchAsync(Session session, Guid id, DateTimeOffset at) =>
-        session.ExecuteAsync("UPDATE api_keys SET last_used_at = @at WHERE tenant_id = @Tenant AND id = @id", new { id, at });
+    /// <summary>Notes a use, unless another process noted a later one.</summary>
+    public static Task TouchAsync(Session session, Guid id, DateTimeOffset at)
+    {
+        const string sql = """
+            UPDATE api_keys SET last_used_at = @at
+            WHERE tenant_id = @Tenant AND id = @id AND (last_used_at IS NULL OR last_used_at < @at)
+            """;
+
+        return session.ExecuteAsync(sql, new { id, at });
+    }
 }

@@ -15,11 +15,11 @@ internal sealed class EmbeddingService(Database database, TenantGenerations gene
 
     public async Task<EmbeddingsResponse> DescribeAsync(Tenant tenant, CancellationToken ct)
     {
-        var inUse = generations.Of(tenant);
-        var (counts, older) = await database.ReadAsync(
-            tenant,
-            async session => (await TenantGenerations.CountAsync(session, inUse), await TenantGenerations.ListOlderAsync(session, inUse)),
-            ct);
+        var (inUse, counts, older) = await database.ReadAsync(tenant, async session =>
+        {
+            var now = await generations.OfAsync(session);
+            return (now, await TenantGenerations.CountAsync(session, now), await TenantGenerations.ListOlderAsync(session, now));
+        }, ct);
         return new EmbeddingsResponse
         {
             Current = ToResponse(inUse),
@@ -36,16 +36,17 @@ internal sealed class EmbeddingService(Database database, TenantGenerations gene
     {
         Check(request);
         var chosen = ProviderNames.GenerationOf(request.Provider, request.Model, request.Dimensions);
-        if (generations.Of(tenant).Generation.Key != chosen.Key)
+        var inUse = await database.ReadAsync(tenant, session => generations.OfAsync(session), ct);
+        if (inUse.Generation.Key != chosen.Key)
         {
             await TryAsync(chosen, ct);
         }
 
         return await database.WriteAsync(tenant, async session =>
         {
-            var inUse = await generations.SwitchAsync(session, chosen, isChosen: true);
+            var switched = await generations.SwitchAsync(session, chosen, isChosen: true);
             await AuditLog.AppendAsync(session, new AuditRecord(actor, "embeddings.choose", chosen.Key, 1, requestId), time.Now());
-            return ToResponse(inUse);
+            return ToResponse(switched);
         }, ct);
     }
 

@@ -1,3 +1,4 @@
+using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Settings;
@@ -18,8 +19,7 @@ internal static class EmbeddingsFeature
         builder.Services.AddSingleton<MemoryVectors>();
         builder.Services.AddSingleton<EmbeddingService>();
         builder.Services.AddSingleton<IJobHandler, DropGenerationJob>();
-        builder.Services.AddSingleton<GenerationResumer>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<GenerationResumer>());
+        builder.AddBackground<GenerationResumer>(ServerRole.Worker);
     }
 
     public static void MapEmbeddings(this IEndpointRouteBuilder app)

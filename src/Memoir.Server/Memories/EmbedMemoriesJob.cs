@@ -17,8 +17,8 @@ internal sealed class EmbedMemoriesJob(
     public async Task<JobEffect?> RunAsync(Job job, CancellationToken ct)
     {
         var ids = Read(job.Payload);
-        var inUse = vectors.Of(job.Tenant);
-        var memories = await database.ReadAsync(job.Tenant, session => MemoryStore.ListByIdAsync(session, ids), ct);
+        var (inUse, memories) = await database.ReadAsync(
+            job.Tenant, async session => (await vectors.OfAsync(session), await MemoryStore.ListByIdAsync(session, ids)), ct);
         if (memories.Count == 0 || inUse.AreComputed)
         {
             return null; // Deleted before we came to them, or in no need of a stored vector any more.

@@ -19,6 +19,8 @@ internal static class EmbeddedMemories
         Session session, IReadOnlyList<Memory> memories, IReadOnlyList<float[]?> done, EmbeddingGeneration generation, MemoryVectors vectors,
         RecallIndexes indexes)
     {
+        var write = await indexes.BeginAsync(session);
+        var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
         for (var i = 0; i < done.Count; i++)
         {
             var memory = memories[i];
@@ -35,13 +37,14 @@ internal static class EmbeddedMemories
                 continue;
             }
 
-            if (await vectors.KeepAsync(session, generation, memory.Sequence, vector) is not { } kept)
+            if (inUse.Generation.Key != generation.Key)
             {
                 return; // Another generation is in use by now; its pass over the memories comes to these as well.
             }
 
+            var kept = await MemoryVectors.KeepAsync(session, generation, memory.Sequence, vector, write.Counters.LastChange);
             await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Completed);
-            indexes.SetVector(session, memory.Sequence, kept);
+            write.SetVector(memory.Sequence, kept);
         }
     }
 

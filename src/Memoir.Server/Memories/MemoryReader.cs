@@ -20,9 +20,19 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
         MemoryStore.ListBySequenceAsync(session, sequences);
 
     /// <summary>The memories at these places, the first ones first, until one answer could not hold more.</summary>
-    public Task<Dictionary<long, Memory>> FindBySequenceAsync(Tenant tenant, IReadOnlyList<long> sequences, CancellationToken ct) =>
+    /// <param name="tenant">Whose memories they are.</param>
+    /// <param name="sequences">Their places.</param>
+    /// <param name="isWanted">Asked first, in the same snapshot; when it says no, nothing else is read.</param>
+    /// <param name="ct">Ends the reading.</param>
+    public Task<Dictionary<long, Memory>> FindBySequenceAsync(
+        Tenant tenant, IReadOnlyList<long> sequences, Func<Session, Task<bool>> isWanted, CancellationToken ct) =>
         database.ReadAsync(tenant, async session =>
         {
+            if (!await isWanted(session))
+            {
+                return [];
+            }
+
             var found = new Dictionary<long, Memory>(sequences.Count);
             var characters = 0L;
             foreach (var portion in sequences.Chunk(PortionSize))
@@ -46,7 +56,7 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
     public static long CharactersOf(Memory memory) => memory.Content.Length + memory.Metadata.Text.Length;
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
-    public static async Task AnalyseAfterAsync(Session session, long sequence, Action<AnalysedMemory, long> add)
+    public static async Task AnalyseAfterAsync(Session session, long sequence, Action<Memory, AnalysedMemory> add)
     {
         const int portion = 500;
         IReadOnlyList<Memory> rows;
@@ -55,7 +65,7 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
             rows = await MemoryStore.ListAfterAsync(session, sequence, portion);
             foreach (var row in rows)
             {
-                add(Analyse(row), row.Version);
+                add(row, Analyse(row));
                 sequence = row.Sequence;
             }
         }

@@ -50,7 +50,11 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     /// <returns>The memory, or null when this tenant has none with that id.</returns>
     public Task<Memory?> FindAsync(Tenant tenant, Guid id, CancellationToken ct) =>
         database.ReadAsync(
-            tenant, async session => await MemoryStore.FindAsync(session, id) is { } memory ? await SettledAsync(session, memory) : null, ct);
+            tenant,
+            async session => await MemoryStore.FindAsync(session, id) is { } memory
+                ? await SettledAsync(session, await vectors.OfAsync(session), memory)
+                : null,
+            ct);
 
     /// <summary>Changes a memory and keeps what it was.</summary>
     /// <returns>The changed memory, or null when this tenant has none with that id.</returns>
@@ -65,17 +69,19 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
             if (change(old) == old)
             {
-                return await SettledAsync(session, old); // Nothing to keep a version of.
+                return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
             var now = time.Now();
             var changed = change(old) with { Version = old.Version + 1, UpdatedAt = now };
             await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));
             await MemoryStore.UpdateAsync(session, changed);
-            var vector = await vectors.FindAsync(session, old.Sequence);
-            await indexes.ReplaceAsync(session, MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
+            var write = await indexes.BeginAsync(session);
+            var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
+            var vector = await MemoryVectors.FindAsync(session, inUse, old.Sequence);
+            await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
-            return await SettledAsync(session, changed);
+            return await SettledAsync(session, inUse, changed);
         }, ct);
 
     /// <summary>Deletes a memory with its versions, its vectors and its place in the index.</summary>
@@ -91,7 +97,8 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
-            await indexes.RemoveAsync(session, old.Sequence, old.Version + 1);
+            var write = await indexes.BeginAsync(session);
+            await write.RemoveAsync(old.Sequence, old.Version + 1);
             await AuditLog.AppendAsync(
                 session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
             return true;
@@ -140,9 +147,10 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         {
             var found = await MemoryStore.ListConversationAsync(session, conversationId, at, sequence, ascending, limit);
             var settled = new List<Memory>(found.Items.Count);
+            var inUse = await vectors.OfAsync(session);
             foreach (var memory in found.Items)
             {
-                settled.Add(await SettledAsync(session, memory));
+                settled.Add(await SettledAsync(session, inUse, memory));
             }
 
             return found with { Items = settled };
@@ -160,8 +168,9 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             return ([], []);
         }
 
-        var generation = await vectors.ForStoringAsync(session);
-        var next = await MemoryStore.ReserveSequencesAsync(session, drafts.Count, now);
+        var write = await indexes.BeginAsync(session, drafts.Count);
+        var last = write.Counters.LastSequence - drafts.Count;
+        var generation = await vectors.ForStoringAsync(session, write.Counters, last);
         var memories = new Memory[drafts.Count];
         var written = new List<Memory>(drafts.Count);
         var waiting = new List<Guid>();
@@ -176,31 +185,31 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             }
 
             var vector = prompt?.Of(i, generation.Generation);
-            var memory = (old is null ? draft.Memory with { Sequence = next + i } : draft.Replacing(old, now)) with
+            var memory = (old is null ? draft.Memory with { Sequence = last + 1 + i } : draft.Replacing(old, now)) with
             {
                 EmbeddingStatus = vector is null ? MemoryVectors.StatusOf(generation, draft.Memory.Content) : EmbeddingStatus.Of(vector),
             };
             if (old is null)
             {
                 await MemoryStore.InsertAsync(session, memory);
-                indexes.Add(session, draft.AnalysedAs(memory), memory.Version, memory.Content);
+                write.Add(draft.AnalysedAs(memory), memory.Version, memory.Content);
             }
             else
             {
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
-                await indexes.ReplaceAsync(session, draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
+                await write.ReplaceAsync(draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
             }
 
             if (memory.EmbeddingStatus == EmbeddingStatus.Pending)
             {
                 waiting.Add(memory.Id);
             }
-            else if (vector is not null && memory.EmbeddingStatus == EmbeddingStatus.Completed
-                && await vectors.KeepAsync(session, generation.Generation, memory.Sequence, vector) is { } kept)
+            else if (vector is not null && memory.EmbeddingStatus == EmbeddingStatus.Completed)
             {
-                indexes.SetVector(session, memory.Sequence, kept);
+                write.SetVector(memory.Sequence, await MemoryVectors.KeepAsync(
+                    session, generation.Generation, memory.Sequence, vector, write.Counters.LastChange));
             }
 
             memories[i] = memory;
@@ -212,9 +221,9 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
     }
 
     /// <summary>The memory with the embedding status that it has in the generation in use.</summary>
-    private async Task<Memory> SettledAsync(Session session, Memory memory)
+    private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)
     {
-        var status = await vectors.StatusOfAsync(session, memory.Sequence, memory.Content, memory.EmbeddingStatus);
+        var status = await MemoryVectors.StatusOfAsync(session, inUse, memory.Sequence, memory.Content, memory.EmbeddingStatus);
         return status == memory.EmbeddingStatus ? memory : memory with { EmbeddingStatus = status };
     }
 

@@ -11,20 +11,6 @@ internal static class MemoryStore
         occurred_at, stored_at, updated_at, expires_at, archived_at, embedding_status
         """;
 
-    /// <summary>Takes the next numbers of the tenant's order.</summary>
-    /// <returns>The first of them.</returns>
-    public static async Task<long> ReserveSequencesAsync(Session session, int count, DateTimeOffset now)
-    {
-        const string sql = """
-            INSERT INTO tenants (tenant_id, last_sequence, created_at)
-            VALUES (@Tenant, @count, @now)
-            ON CONFLICT (tenant_id) DO UPDATE SET last_sequence = tenants.last_sequence + @count
-            RETURNING last_sequence
-            """;
-
-        return (await session.ScalarAsync(sql, new { count, now }))!.Value - count + 1;
-    }
-
     public static Task InsertAsync(Session session, Memory memory)
     {
         const string sql = $"""

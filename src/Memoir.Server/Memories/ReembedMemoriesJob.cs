@@ -26,7 +26,8 @@ internal sealed class ReembedMemoriesJob(
 
     public async Task<JobEffect?> RunAsync(Job job, CancellationToken ct)
     {
-        var inUse = vectors.Of(job.Tenant);
+        // Read, for the process that runs this is often not the one in which the generation was chosen.
+        var inUse = await database.ReadAsync(job.Tenant, session => vectors.OfAsync(session), ct);
         if (inUse.Generation.Key != job.Payload || inUse.Current is not { } current || inUse.IsComplete)
         {
             return null; // Overtaken by another change, or done.

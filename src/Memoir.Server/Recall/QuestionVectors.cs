@@ -3,12 +3,14 @@ using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Embeddings.Vectors;
+using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall;
 
-/// <summary>The vector of a question, and what it may say: a provider that fails degrades the answer, never refuses it.</summary>
-internal sealed partial class QuestionVectors(MemoryVectors memories, Meters meters, ILogger<QuestionVectors> logger)
+/// <summary>The vector of a question, and what the tenant's vectors say to it: a provider that fails degrades the answer, never refuses it.</summary>
+internal sealed partial class QuestionVectors(
+    Database database, RecallIndexes indexes, MemoryVectors memories, Meters meters, ILogger<QuestionVectors> logger)
 {
     /// <summary>What a model's similarity counts next to the words, which count 1.</summary>
     private const float ModelWeight = 0.6f;
@@ -22,6 +24,9 @@ internal sealed partial class QuestionVectors(MemoryVectors memories, Meters met
     /// <summary>What the tenant's vectors are now; one search goes by one answer to this.</summary>
     public TenantVectors Of(Tenant tenant) => memories.Of(tenant);
 
+    /// <summary>Learns what another process changed of the tenant's vectors.</summary>
+    public Task LearnAsync(Session session, long change) => memories.OfAsync(session, change);
+
     /// <summary>
     /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the
     /// words find something, so they are asked only where the words find nothing: a misspelt name, a compound.
@@ -29,12 +34,12 @@ internal sealed partial class QuestionVectors(MemoryVectors memories, Meters met
     public bool SeeOnlyLetters(TenantVectors vectors) => memories.EmbedderOf(vectors).IsLocal;
 
     /// <returns>The vector, or null with the reason where one is owed to the caller.</returns>
-    public async Task<(QueryVector? Vector, string? Reason)> EmbedAsync(TenantVectors inUse, string query, CancellationToken ct)
+    public async Task<(QuestionVector? Vector, string? Reason)> EmbedAsync(TenantVectors inUse, string query, CancellationToken ct)
     {
         try
         {
             var vectors = await memories.EmbedderOf(inUse).EmbedAsync(meters, [query], EmbeddingPurpose.Query, ct);
-            return (QueryVector.From(vectors[0]), null);
+            return (QueryVector.From(vectors[0]) is { } prepared ? new QuestionVector(vectors[0], prepared) : null, null);
         }
         catch (EmbeddingException exception)
         {
@@ -44,7 +49,7 @@ internal sealed partial class QuestionVectors(MemoryVectors memories, Meters met
     }
 
     /// <summary>What a scan of the vectors says about the question.</summary>
-    public static SemanticEvidence Evidence(VectorTable vectors, QueryVector query, ReadOnlySpan<ulong> allowed, int count, bool isFallback)
+    private static SemanticEvidence Evidence(VectorTable vectors, QueryVector query, ReadOnlySpan<ulong> allowed, int count, bool isFallback)
     {
         var best = new VectorHit[count];
         var found = vectors.Nearest(query, allowed, best);
@@ -57,8 +62,12 @@ internal sealed partial class QuestionVectors(MemoryVectors memories, Meters met
             }
         }
 
-        return new SemanticEvidence(hits, ordinal => vectors.Cosine(ordinal, query), ModelWeight, ModelFloor);
+        return Evidence(hits, ordinal => vectors.Cosine(ordinal, query));
     }
+
+    /// <summary>The same from cosines that were found elsewhere.</summary>
+    private static SemanticEvidence Evidence(IReadOnlyList<(int Ordinal, float Cosine)> nearest, Func<int, float> cosineOf) =>
+        new(nearest, cosineOf, ModelWeight, ModelFloor);
 
     private static string Reason(EmbeddingError error) => error switch
     {

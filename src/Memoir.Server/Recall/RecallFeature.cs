@@ -1,3 +1,4 @@
+using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
@@ -19,9 +20,9 @@ internal static class RecallFeature
         builder.Services.AddSingleton<RecallIndexes>();
         builder.Services.AddSingleton<QuestionVectors>();
         builder.Services.AddSingleton<RecallService>();
-        builder.Services.AddSingleton<IndexMerger>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<IndexMerger>());
-        builder.Services.AddHostedService<IndexWarmer>();
+        builder.AddBackground<IndexMerger>(ServerRole.Api);
+        builder.AddBackground<IndexWarmer>(ServerRole.Api);
+        builder.AddBackground<IndexFollower>(ServerRole.Api);
     }
 
     public static void MapRecall(this IEndpointRouteBuilder app)

@@ -5,6 +5,7 @@ using Memoir.Kit.Telemetry.Tracing;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
+using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Recall;
 
@@ -17,16 +18,58 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
     {
         using var span = Spans.Start("memory search");
         var started = Stopwatch.GetTimestamp();
-        var index = await indexes.GetAsync(tenant, ct);
         var scope = ScopeOf(question, time.Now());
-        var (hits, reason) = await RankAsync(tenant, index, question, scope, ct);
-        var (items, isCut) = hits.Count == 0 ? ([], false) : await FetchAsync(tenant, index, question, scope, hits, ct);
+        var found = await FindAsync(tenant, await indexes.GetAsync(tenant, ct), question, scope, isLast: false, ct);
+        if (found.Newer is { } newer)
+        {
+            // Writes go on meanwhile: what was acknowledged before the question is in by now, and that is enough.
+            found = await FindAsync(tenant, await indexes.CatchUpAsync(tenant, newer, ct), question, scope, isLast: true, ct);
+        }
+
+        var (items, isCut) = Arrange(found);
+        var reason = found.Ranking.DegradedReason;
         meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
         span?.SetTag("memoir.search.mode", Name(question.Mode)).SetTag("memoir.search.results", items.Count).SetTag("memoir.search.degraded", reason is not null);
         return new RecallAnswer(items, reason, isCut);
     }
 
-    private async Task<(IReadOnlyList<RecallHit> Hits, string? DegradedReason)> RankAsync(
+    /// <summary>Ranks with what is in memory, then reads the rows, and with them whether another process has written more.</summary>
+    private async Task<Found> FindAsync(
+        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, bool isLast, CancellationToken ct)
+    {
+        var applied = index.Applied; // Before the ranking, which then sees at least that.
+        var ranking = await RankAsync(tenant, index, question, scope, ct);
+        var around = question.Neighbours == 0
+            ? []
+            : ranking.Hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
+        var wanted = ranking.Hits
+            .SelectMany((hit, i) => (long[])[hit.Sequence, .. around.Length == 0 ? [] : around[i], .. question.Explain ? hit.LiftedBy : []])
+            .Distinct().ToList();
+        if (isLast && wanted.Count == 0)
+        {
+            return new Found(ranking, around, []);
+        }
+
+        TenantCounters? newer = null;
+        var rows = await memories.FindBySequenceAsync(
+            tenant, wanted, async session => isLast || (newer = await NewerAsync(session, applied, ranking.GenerationChange)) is null, ct);
+        return new Found(ranking, around, rows, newer);
+    }
+
+    /// <returns>The tenant's counters, when they show that the index, or the generation of its vectors, was behind.</returns>
+    private async Task<TenantCounters?> NewerAsync(Session session, TenantCounters applied, long generationChange)
+    {
+        var now = await TenantCounters.FindAsync(session);
+        if (generationChange < now.GenerationChange)
+        {
+            await vectors.LearnAsync(session, now.GenerationChange);
+            return now;
+        }
+
+        return LoadedIndex.Has(applied, now) ? null : now;
+    }
+
+    private async Task<Ranked> RankAsync(
         Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)
     {
         var query = RecallQuery.Parse(question.Query);
@@ -38,28 +81,25 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
             var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
             if (question.Mode is RecallMode.Lexical || byWords.Count > 0)
             {
-                return (byWords, null);
+                return new Ranked(byWords, null, inUse.Change);
             }
         }
 
         var (vector, reason) = await vectors.EmbedAsync(inUse, question.Query, ct);
-        var table = vector is null ? null : await indexes.GetVectorsAsync(tenant, index, inUse.Generation, ct);
-        if (vector is null || table is null)
+        var isFallback = seeOnlyLetters && question.Mode is RecallMode.Hybrid;
+        var evidence = vector is null ? null : await vectors.AskAsync(tenant, index, inUse, vector, query, request, isFallback, ct);
+        if (vector is null || evidence is null)
         {
             // Even a semantic search then answers by words: a degraded answer is better than none.
             var lexical = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
-            return (lexical, vector is null ? reason : NewModel);
+            return new Ranked(lexical, vector is null ? reason : NewModel, inUse.Change);
         }
-
-        var evidence = QuestionVectors.Evidence(
-            table, vector, RecallEngine.AllowedOrdinals(index.Lexical, request), Math.Max(100, question.TopK * 4),
-            isFallback: seeOnlyLetters && question.Mode is RecallMode.Hybrid);
 
         // While a new model's vectors are being made, the words speak for the memories that have none yet.
         var isComplete = inUse.IsComplete || index.Lexical.LiveCount == 0;
         var mode = !isComplete ? RecallMode.Hybrid : seeOnlyLetters ? RecallMode.Semantic : question.Mode;
         var hits = RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence });
-        return (hits, isComplete ? null : NewModel);
+        return new Ranked(hits, isComplete ? null : NewModel, inUse.Change);
     }
 
     private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)
@@ -74,16 +114,9 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
     };
 
     /// <returns>The memories, best first, and whether some had no room in one answer.</returns>
-    private async Task<(IReadOnlyList<RecalledMemory> Items, bool IsCut)> FetchAsync(
-        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, IReadOnlyList<RecallHit> hits, CancellationToken ct)
+    private static (IReadOnlyList<RecalledMemory> Items, bool IsCut) Arrange(Found found)
     {
-        var around = question.Neighbours == 0
-            ? []
-            : hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
-        var wanted = hits.SelectMany((hit, i) => (long[])[hit.Sequence, .. around.Length == 0 ? [] : around[i], .. question.Explain ? hit.LiftedBy : []])
-            .Distinct().ToList();
-        var rows = await memories.FindBySequenceAsync(tenant, wanted, ct);
-
+        var (hits, around, rows) = (found.Ranking.Hits, found.Around, found.Rows);
         var items = new List<RecalledMemory>(hits.Count);
         var characters = 0L;
         for (var i = 0; i < hits.Count && characters < MemoryReader.MostCharacters; i++)
@@ -127,4 +160,9 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         RecallMode.Semantic => "semantic",
         _ => "hybrid",
     };
+
+    private sealed record Ranked(IReadOnlyList<RecallHit> Hits, string? DegradedReason, long GenerationChange);
+
+    private sealed record Found(
+        Ranked Ranking, IReadOnlyList<long>[] Around, Dictionary<long, Memory> Rows, TenantCounters? Newer = null);
 }

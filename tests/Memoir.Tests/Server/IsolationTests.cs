@@ -124,11 +124,12 @@ public sealed partial class IsolationTests
     public void Every_statement_on_a_tenants_table_names_the_tenant_or_is_on_the_closed_list()
     {
         // Cross-tenant work: claiming and counting jobs, jobs left by a killed worker, finding a key, purging what is out of date,
-        // reading at the start which generation of vectors each tenant has, and whose vectors the settings or a cut-off job left behind.
+        // reading at the start which generation of vectors each tenant has, and whose vectors the settings or a cut-off job left behind, following
+        // what other processes wrote.
         string[] closed =
         [
             "SELECT tenant_id FROM tenants WHERE last_sequence", "SELECT tenant_id FROM tenants WHERE last_sequence > 0 AND tenant_id > @after",
-            "tenant_id FROM embedding_generations ORDER BY tenant_id", "FROM api_keys WHERE prefix = @prefix",
+            "FROM embedding_generations ORDER BY tenant_id", "FROM tenants WHERE tenant_id IN @tenants", "FROM api_keys WHERE prefix = @prefix",
             "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Open}",
             "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN",
         ];

@@ -23,6 +23,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
 
     private readonly Dictionary<string, string?> _settings;
     private readonly bool _keepFolder;
+    private TestApp? _first;
 
     private TestApp(string folder, Dictionary<string, string?> settings, bool keepFolder)
     {
@@ -31,7 +32,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         _keepFolder = keepFolder;
     }
 
-    public ManualTime Time { get; } = new();
+    public ManualTime Time { get; private init; } = new();
 
     /// <summary>Every line the server logs; what it logs at all says the setting LogLevel.</summary>
     public LogCapture Log { get; } = new();
@@ -51,6 +52,17 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     /// <summary>The same on a given folder, which stays: for restarts.</summary>
     public static Task<TestApp> StartInAsync(string folder, params (string Key, string? Value)[] settings) =>
         StartAsync(TestEngines.Current, folder, keepFolder: true, settings);
+
+    /// <summary>
+    /// The same server once more, on the database of a running one, which must outlive it: what another process would be.
+    /// What the one commits reaches the memory of the other by nothing but the database.
+    /// </summary>
+    public static TestApp StartBeside(TestApp first)
+    {
+        var app = new TestApp(first.Folder, first._settings, keepFolder: true) { Time = first.Time, _first = first };
+        app.StartServer();
+        return app;
+    }
 
     /// <summary>A caller with the operator key, acting in a tenant.</summary>
     public HttpClient As(string tenant)
@@ -77,7 +89,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        if (TestEngines.Current == TestEngine.Sqlite)
+        if (_first is null && TestEngines.Current == TestEngine.Sqlite)
         {
             WaitForRelease();
         }
@@ -112,6 +124,10 @@ internal sealed class TestApp : WebApplicationFactory<Program>
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
             services.RemoveAll<IHostedService>(); // No background work: tests run it themselves.
             services.AddSingleton<IStartupFilter>(new CallerAddressFilter(this));
+            if (_first is not null)
+            {
+                services.Replace(ServiceDescriptor.Singleton(_first.Services.GetRequiredService<Database>()));
+            }
         });
     }
 

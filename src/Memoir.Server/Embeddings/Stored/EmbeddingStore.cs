@@ -5,26 +5,28 @@ namespace Memoir.Server.Embeddings.Stored;
 /// <summary>All SQL about stored vectors. A vector belongs to a generation; different generations are never compared.</summary>
 internal static class EmbeddingStore
 {
-    public static Task PutAsync(Session session, string generation, long sequence, byte[] vector)
+    public static Task PutAsync(Session session, string generation, long sequence, byte[] vector, long change)
     {
-        const string sql = """
-            INSERT INTO embeddings (tenant_id, generation, sequence, vector)
-            VALUES (@Tenant, @generation, @sequence, @vector)
-            ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector
+        var sql = $"""
+            INSERT INTO embeddings (tenant_id, generation, sequence, vector, change)
+            VALUES (@Tenant, @generation, @sequence, {VectorColumn.Written(session)}, @change)
+            ON CONFLICT (tenant_id, sequence, generation) DO UPDATE SET vector = excluded.vector, change = excluded.change
             """;
 
-        return session.SendAsync(sql, new { generation, sequence, vector });
+        return session.Dialect == Dialect.Postgres
+            ? session.SendAsync(sql, new { generation, sequence, vector = VectorColumn.ToFloats(vector), change })
+            : session.SendAsync(sql, new { generation, sequence, vector, change });
     }
 
     public static async Task<byte[]> FindAsync(Session session, string generation, long sequence)
     {
-        const string sql = """
-            SELECT vector FROM embeddings
+        var sql = $"""
+            SELECT {VectorColumn.Read(session)} FROM embeddings
             WHERE tenant_id = @Tenant AND sequence = @sequence AND generation = @generation
             """;
 
         byte[] found = [];
-        await session.ScanAsync(sql, new { generation, sequence }, row => found = row.Bytes(0).ToArray());
+        await session.ScanAsync(sql, new { generation, sequence }, row => found = VectorColumn.Encoded(session, row.Bytes(0)).ToArray());
         return found;
     }
 
@@ -67,12 +69,24 @@ internal static class EmbeddingStore
 
     public static Task ScanAsync(Session session, string generation, Action<long, ReadOnlySpan<byte>> read)
     {
-        const string sql = """
-            SELECT sequence, vector FROM embeddings
+        var sql = $"""
+            SELECT sequence, {VectorColumn.Read(session)} FROM embeddings
             WHERE tenant_id = @Tenant AND generation = @generation
             ORDER BY sequence
             """;
 
-        return session.ScanAsync(sql, new { generation }, row => read(row.Number(0), row.Bytes(1)));
+        return session.ScanAsync(sql, new { generation }, row => read(row.Number(0), VectorColumn.Encoded(session, row.Bytes(1))));
+    }
+
+    /// <summary>The vectors that were stored after a change. The index on them has no others, and so says the statement.</summary>
+    public static Task ScanAfterAsync(Session session, string generation, long change, Action<long, ReadOnlySpan<byte>> read)
+    {
+        var sql = $"""
+            SELECT sequence, {VectorColumn.Read(session)} FROM embeddings
+            WHERE tenant_id = @Tenant AND generation = @generation AND change > @change AND change > 0
+            ORDER BY change, sequence
+            """;
+
+        return session.ScanAsync(sql, new { generation, change }, row => read(row.Number(0), VectorColumn.Encoded(session, row.Bytes(1))));
     }
 }

@@ -36,7 +36,8 @@ internal sealed record GenerationRow
 /// <summary>What a tenant's vectors are at one moment.</summary>
 /// <param name="Generation">The one in use: the tenant's choice, else the server's.</param>
 /// <param name="Rows">What is recorded; the current row may still be of another generation right after the settings changed.</param>
-internal sealed record TenantVectors(EmbeddingGeneration Generation, IReadOnlyList<GenerationRow> Rows)
+/// <param name="Change">The tenant's counter of such changes at that moment.</param>
+internal sealed record TenantVectors(EmbeddingGeneration Generation, IReadOnlyList<GenerationRow> Rows, long Change)
 {
     /// <summary>Vectors are made from the text where they are needed, and never stored.</summary>
     public bool AreComputed => Generation.Provider == ProviderNames.Builtin;

@@ -51,7 +51,8 @@ internal static class GenerationStore
         session.ExecuteAsync(
             "DELETE FROM embedding_generations WHERE tenant_id = @Tenant AND generation = @generation AND role = 'retired'", new { generation });
 
-    public static Task EraseAsync(Session session) =>
+    /// <returns>How many there were.</returns>
+    public static Task<int> EraseAsync(Session session) =>
         session.ExecuteAsync("DELETE FROM embedding_generations WHERE tenant_id = @Tenant", new { });
 
     /// <summary>The last place in the tenant's order; 0 when it never stored anything.</summary>
@@ -83,11 +84,15 @@ internal static class GenerationStore
     }
 
     /// <summary>Cross-tenant: every record, read once at the start.</summary>
-    public static Task ScanAllAsync(Session system, Action<string, GenerationRow> read)
+    public static Task ScanAllAsync(Session system, Action<string, long, GenerationRow> read)
     {
-        const string sql = $"SELECT {Columns}, tenant_id FROM embedding_generations ORDER BY tenant_id, generation";
+        const string sql = $"""
+            SELECT {Columns}, tenant_id,
+                COALESCE((SELECT generation_change FROM tenants t WHERE t.tenant_id = embedding_generations.tenant_id), 0)
+            FROM embedding_generations ORDER BY tenant_id, generation
+            """;
 
-        return system.ScanAsync(sql, new { }, row => read(row.Text(9), new GenerationRow
+        return system.ScanAsync(sql, new { }, row => read(row.Text(9), row.Number(10), new GenerationRow
         {
             Generation = row.Text(0),
             Provider = row.Text(1),

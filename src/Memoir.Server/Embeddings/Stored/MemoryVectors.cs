@@ -4,6 +4,7 @@ using Memoir.Kit.Jobs;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Memories;
+using Memoir.Server.Tenants;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Embeddings.Stored;
@@ -25,10 +26,17 @@ internal sealed class MemoryVectors(
 
     public TenantVectors Of(Tenant tenant) => generations.Of(tenant);
 
+    /// <inheritdoc cref="TenantGenerations.OfAsync"/>
+    public Task<TenantVectors> OfAsync(Session session, long? change = null) => generations.OfAsync(session, change);
+
+    /// <inheritdoc cref="TenantGenerations.InAsync"/>
+    public Task<TenantVectors> InAsync(Session session, long? change = null) => generations.InAsync(session, change);
+
     public IEmbedder EmbedderOf(TenantVectors vectors) => embedders.For(vectors.Generation);
 
-    /// <summary>The generation that a store in this transaction is for.</summary>
-    public Task<TenantVectors> ForStoringAsync(Session session) => generations.ForStoringAsync(session);
+    /// <inheritdoc cref="TenantGenerations.ForStoringAsync"/>
+    public Task<TenantVectors> ForStoringAsync(Session session, TenantCounters counters, long last) =>
+        generations.ForStoringAsync(session, counters, last);
 
     /// <summary>Whether a text's vector can be had at once, comes later, or cannot be.</summary>
     public static string StatusOf(TenantVectors vectors, string content) =>
@@ -37,9 +45,8 @@ internal sealed class MemoryVectors(
         : EmbeddingStatus.Skipped;
 
     /// <summary>The status of a stored memory: the stored one speaks of the generation in which the memory was last visited.</summary>
-    public async Task<string> StatusOfAsync(Session session, long sequence, string content, string stored)
+    public static async Task<string> StatusOfAsync(Session session, TenantVectors vectors, long sequence, string content, string stored)
     {
-        var vectors = generations.Of(session.Tenant);
         if (vectors.AreComputed)
         {
             return vectors.Rows.Count == 0 ? stored : StatusOf(vectors, content);
@@ -102,28 +109,30 @@ internal sealed class MemoryVectors(
         return new PromptVectors(vectors.Generation, batches);
     }
 
-    /// <summary>Keeps a vector when its generation is still the one in use.</summary>
-    /// <returns>The encoded vector; null when the generation is not in use any more.</returns>
-    public async Task<GenerationVector?> KeepAsync(Session session, EmbeddingGeneration generation, long sequence, float[] vector)
+    /// <summary>Keeps a vector of a generation.</summary>
+    /// <param name="session">The write.</param>
+    /// <param name="generation">What is in use in this transaction: others' vectors are not kept.</param>
+    /// <param name="sequence">The memory's place.</param>
+    /// <param name="vector">What the provider made.</param>
+    /// <param name="change">The number of this write, by which other processes find the vector.</param>
+    public static async Task<GenerationVector> KeepAsync(
+        Session session, EmbeddingGeneration generation, long sequence, float[] vector, long change)
     {
-        var current = await generations.InAsync(session);
-        if (current.Generation.Key != generation.Key)
-        {
-            return null;
-        }
-
         var encoded = VectorCodec.Encode(vector);
-        await EmbeddingStore.PutAsync(session, generation.Key, sequence, encoded);
+        await EmbeddingStore.PutAsync(session, generation.Key, sequence, encoded, change);
         return new GenerationVector(generation.Key, encoded);
     }
 
     /// <summary>The stored vector of a memory in the generation in use; empty when there is none.</summary>
-    public async Task<GenerationVector> FindAsync(Session session, long sequence)
-    {
-        var current = await generations.InAsync(session);
-        return new GenerationVector(
-            current.Generation.Key, current.AreComputed ? [] : await EmbeddingStore.FindAsync(session, current.Generation.Key, sequence));
-    }
+    public static async Task<GenerationVector> FindAsync(Session session, TenantVectors inUse, long sequence) =>
+        new(inUse.Generation.Key, inUse.AreComputed ? [] : await FindAsync(session, inUse.Generation, sequence));
+
+    public static Task<byte[]> FindAsync(Session session, EmbeddingGeneration generation, long sequence) =>
+        EmbeddingStore.FindAsync(session, generation.Key, sequence);
+
+    /// <summary>The vectors of a generation that were stored after a change.</summary>
+    public static Task ScanAfterAsync(Session session, EmbeddingGeneration generation, long change, Action<long, ReadOnlySpan<byte>> read) =>
+        EmbeddingStore.ScanAfterAsync(session, generation.Key, change, read);
 
     /// <summary>Notes that the pass over the memories has come so far.</summary>
     public Task<bool> AdvanceAsync(Session session, GenerationRow current, long to) => generations.AdvanceAsync(session, current, to);

@@ -1,76 +1,100 @@
 using System.Collections.Concurrent;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Embeddings.Stored;
 
 /// <summary>
-/// Which generation each tenant's vectors are of. All of it is in memory, because every search and every store asks;
-/// what a transaction changes gets there after its commit, in commit order.
+/// Which generation each tenant's vectors are of. All of it is in memory, because every search and every store asks.
+/// A counter in the tenant's row says whether what is in memory is still true: other processes change it too.
 /// </summary>
 internal sealed class TenantGenerations(Database database, Embedders embedders, JobQueue jobs, TimeProvider time)
 {
     public const string ReembedJobKind = "reembed-memories";
     public const string DropJobKind = "drop-embedding-generation";
 
-    private readonly ConcurrentDictionary<string, IReadOnlyList<GenerationRow>> _rows = new(StringComparer.Ordinal);
-
-    // Tenants with a change that may be under way: their writes must not go by what is in memory.
-    private readonly ConcurrentDictionary<string, bool> _unsettled = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Recorded> _known = new(StringComparer.Ordinal);
 
     /// <summary>Reads what is recorded; before the first request.</summary>
     public async Task LoadAsync(CancellationToken ct)
     {
-        var all = new Dictionary<string, List<GenerationRow>>(StringComparer.Ordinal);
+        var all = new Dictionary<string, (long Change, List<GenerationRow> Rows)>(StringComparer.Ordinal);
         await database.SystemReadAsync(async system =>
         {
             all.Clear();
-            await GenerationStore.ScanAllAsync(system, (tenant, row) =>
+            await GenerationStore.ScanAllAsync(system, (tenant, change, row) =>
             {
-                if (!all.TryGetValue(tenant, out var rows))
+                if (!all.TryGetValue(tenant, out var recorded))
                 {
-                    all[tenant] = rows = [];
+                    all[tenant] = recorded = (change, []);
                 }
 
-                rows.Add(row);
+                recorded.Rows.Add(row);
             });
             return true;
         }, ct);
-        foreach (var (tenant, rows) in all)
+        foreach (var (tenant, (change, rows)) in all)
         {
-            _rows[tenant] = rows;
+            Keep(tenant, new Recorded(change, rows));
         }
     }
 
-    public TenantVectors Of(Tenant tenant) => From(_rows.GetValueOrDefault(tenant.Id) ?? []);
+    /// <summary>What is known without asking the database; another process may have changed it a moment ago.</summary>
+    public TenantVectors Of(Tenant tenant) => From(Known(tenant));
+
+    /// <summary>The same as it is in a reading session, and from now on without asking.</summary>
+    /// <param name="session">A session that reads.</param>
+    /// <param name="change">The tenant's counter in this session, where it was read already.</param>
+    public async Task<TenantVectors> OfAsync(Session session, long? change = null)
+    {
+        var now = await ReadAsync(session, change);
+        Keep(session.Tenant.Id, now);
+        return From(now);
+    }
 
     /// <summary>The same inside a write, which also sees what its own transaction changed.</summary>
-    public async Task<TenantVectors> InAsync(Session session) =>
-        _unsettled.ContainsKey(session.Tenant.Id) ? From(await GenerationStore.ListAsync(session)) : Of(session.Tenant);
+    /// <param name="session">A session that writes.</param>
+    /// <param name="change">The tenant's counter in this session, where it was read already.</param>
+    public async Task<TenantVectors> InAsync(Session session, long? change = null)
+    {
+        var now = await ReadAsync(session, change);
+        if (now.Change != Known(session.Tenant).Change)
+        {
+            var tenant = session.Tenant.Id;
+            session.AfterCommit(() => Keep(tenant, now)); // Not before: what this transaction changed may be undone.
+        }
+
+        return From(now);
+    }
 
     /// <summary>The same for a write that stores memories: a tenant whose generation is not recorded yet gets its record first.</summary>
-    public async Task<TenantVectors> ForStoringAsync(Session session)
+    /// <param name="session">The write.</param>
+    /// <param name="counters">The tenant's counters after the places of the memories were taken.</param>
+    /// <param name="last">The last place before them.</param>
+    public async Task<TenantVectors> ForStoringAsync(Session session, TenantCounters counters, long last)
     {
-        var now = await InAsync(session);
+        var now = await InAsync(session, counters.GenerationChange);
         var isRecorded = now.Current is not null || (now.AreComputed && !now.Rows.Any(row => row.Role == GenerationRow.Current));
-        return isRecorded ? now : await SwitchAsync(session, now.Generation, isChosen: false);
+        return isRecorded ? now : await SwitchAsync(session, now.Generation, isChosen: false, last);
     }
 
     /// <summary>
     /// Makes a generation the tenant's current one and keeps the one before it. What lacks a vector of it gets one in the
     /// background; a generation before the kept one is deleted there.
     /// </summary>
-    public async Task<TenantVectors> SwitchAsync(Session session, EmbeddingGeneration generation, bool isChosen)
+    public async Task<TenantVectors> SwitchAsync(Session session, EmbeddingGeneration generation, bool isChosen) =>
+        await SwitchAsync(session, generation, isChosen, await GenerationStore.LastSequenceAsync(session));
+
+    private async Task<TenantVectors> SwitchAsync(Session session, EmbeddingGeneration generation, bool isChosen, long last)
     {
-        Unsettle(session);
         var now = time.Now();
-        var last = await GenerationStore.LastSequenceAsync(session);
         var rows = await GenerationStore.ListAsync(session);
         var current = rows.FirstOrDefault(row => row.Role == GenerationRow.Current);
         if (current is null)
         {
             // What was in use has no record: the builtin vectors, or a model from before there were records.
-            var unrecorded = From(rows).Generation;
+            var unrecorded = From(new Recorded(0, rows)).Generation;
             var before = unrecorded.Key == generation.Key ? embedders.Builtin.Generation : unrecorded;
             if (last > 0 && before.Key != generation.Key && rows.Count == 0)
             {
@@ -105,7 +129,6 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
     /// <returns>False when the generation is no longer in use, or another pass has begun.</returns>
     public async Task<bool> AdvanceAsync(Session session, GenerationRow current, long to)
     {
-        Unsettle(session);
         if (!await GenerationStore.AdvanceAsync(session, current.Generation, current.EmbeddedTo, to))
         {
             return false;
@@ -136,7 +159,6 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
             return;
         }
 
-        Unsettle(session);
         await GenerationStore.DeleteAsync(session, generation);
         await SettleAsync(session);
     }
@@ -166,9 +188,10 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
     /// <summary>Forgets the tenant's choice with everything else of it.</summary>
     public async Task EraseAsync(Session session)
     {
-        Unsettle(session);
-        await GenerationStore.EraseAsync(session);
-        await SettleAsync(session);
+        if (await GenerationStore.EraseAsync(session) > 0)
+        {
+            await SettleAsync(session);
+        }
     }
 
     /// <summary>How far the vectors of the generation in use are.</summary>
@@ -206,17 +229,35 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
             ct);
     }
 
-    private TenantVectors From(IReadOnlyList<GenerationRow> rows)
+    private Recorded Known(Tenant tenant) => _known.GetValueOrDefault(tenant.Id) ?? Recorded.Nothing;
+
+    private async Task<Recorded> ReadAsync(Session session, long? change)
     {
-        foreach (var row in rows)
+        var now = change ?? await TenantCounters.FindGenerationChangeAsync(session);
+        var known = Known(session.Tenant);
+        return known.Change == now ? known : new Recorded(now, await GenerationStore.ListAsync(session));
+    }
+
+    /// <summary>Whoever read later knows better, in whatever order they come.</summary>
+    private void Keep(string tenant, Recorded recorded)
+    {
+        if (recorded.Change > 0 || recorded.Rows.Count > 0)
+        {
+            _known.AddOrUpdate(tenant, recorded, (_, known) => recorded.Change > known.Change ? recorded : known);
+        }
+    }
+
+    private TenantVectors From(Recorded recorded)
+    {
+        foreach (var row in recorded.Rows)
         {
             if (row is { Role: GenerationRow.Current, IsChosen: 1 })
             {
-                return new TenantVectors(row.ToGeneration(), rows);
+                return new TenantVectors(row.ToGeneration(), recorded.Rows, recorded.Change);
             }
         }
 
-        return new TenantVectors(embedders.Default.Generation, rows);
+        return new TenantVectors(embedders.Default.Generation, recorded.Rows, recorded.Change);
     }
 
     private static GenerationRow RowOf(EmbeddingGeneration generation, string role, bool isChosen, DateTimeOffset since, long last) => new()
@@ -232,25 +273,19 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
         EmbedUntil = last,
     };
 
-    private void Unsettle(Session session) => _unsettled[session.Tenant.Id] = true;
-
+    /// <summary>Makes known what this transaction changed, here after its commit, to other processes by the counter.</summary>
     private async Task<TenantVectors> SettleAsync(Session session)
     {
         var tenant = session.Tenant.Id;
-        var rows = await GenerationStore.ListAsync(session);
-        session.AfterCommit(() =>
-        {
-            if (rows.Count == 0)
-            {
-                _rows.TryRemove(tenant, out _);
-            }
-            else
-            {
-                _rows[tenant] = rows;
-            }
+        var change = await TenantCounters.RaiseGenerationChangeAsync(session, time.Now());
+        var settled = new Recorded(change, await GenerationStore.ListAsync(session));
+        session.AfterCommit(() => Keep(tenant, settled));
+        return From(settled);
+    }
 
-            _unsettled.TryRemove(tenant, out _);
-        });
-        return From(rows);
+    /// <summary>A tenant's rows, and the counter that they belong to.</summary>
+    private sealed record Recorded(long Change, IReadOnlyList<GenerationRow> Rows)
+    {
+        public static Recorded Nothing { get; } = new(0, []);
     }
 }

@@ -1,5 +1,8 @@
 -- The core: one table for everything that can be recalled, and what commits beside it.
 
+-- The one statement that may need a superuser, who then runs it before.
+CREATE EXTENSION IF NOT EXISTS vector;
+
 CREATE TABLE tenants (
     tenant_id     text COLLATE "C" NOT NULL PRIMARY KEY,
     last_sequence bigint NOT NULL,
@@ -62,9 +65,21 @@ CREATE TABLE embeddings (
     tenant_id  text COLLATE "C" NOT NULL,
     generation text COLLATE "C" NOT NULL,
     sequence   bigint NOT NULL,
-    vector     bytea NOT NULL,
+    vector     vector NOT NULL,
     PRIMARY KEY (tenant_id, sequence, generation)
 );
+
+-- Where a tenant has many vectors: an index per number of dimensions. One of floats of two bytes where four would not fit.
+CREATE INDEX embeddings_nearest_256 ON embeddings USING hnsw ((vector::vector(256)) vector_cosine_ops) WHERE vector_dims(vector) = 256;
+CREATE INDEX embeddings_nearest_384 ON embeddings USING hnsw ((vector::vector(384)) vector_cosine_ops) WHERE vector_dims(vector) = 384;
+CREATE INDEX embeddings_nearest_512 ON embeddings USING hnsw ((vector::vector(512)) vector_cosine_ops) WHERE vector_dims(vector) = 512;
+CREATE INDEX embeddings_nearest_768 ON embeddings USING hnsw ((vector::vector(768)) vector_cosine_ops) WHERE vector_dims(vector) = 768;
+CREATE INDEX embeddings_nearest_1024 ON embeddings USING hnsw ((vector::vector(1024)) vector_cosine_ops) WHERE vector_dims(vector) = 1024;
+CREATE INDEX embeddings_nearest_1536 ON embeddings USING hnsw ((vector::vector(1536)) vector_cosine_ops) WHERE vector_dims(vector) = 1536;
+CREATE INDEX embeddings_nearest_3072 ON embeddings USING hnsw ((vector::halfvec(3072)) halfvec_cosine_ops) WHERE vector_dims(vector) = 3072;
+
+-- Inline as far as a page goes: comparing one by one must not fetch each from elsewhere.
+ALTER TABLE embeddings ALTER COLUMN vector SET STORAGE MAIN;
 
 -- The lexical index of a tenant: segments that never change, and what changed since they were written.
 CREATE TABLE index_states (

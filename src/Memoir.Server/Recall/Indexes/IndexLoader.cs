@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Memories;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Recall.Indexes;
 
@@ -22,6 +23,10 @@ internal sealed partial class IndexLoader(
         }
     }
 
+    /// <summary>What an index lacks of what is committed; null when it has to be loaded anew.</summary>
+    public Task<IndexDelta?> ReadDeltaAsync(Tenant tenant, LoadedIndex index, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => IndexDelta.ReadAsync(session, index, vectors), ct);
+
     /// <summary>Fills in the vectors. Changes that commit meanwhile come first and are not overwritten.</summary>
     public async Task LoadVectorsAsync(Tenant tenant, LoadedIndex index, VectorSpace space, CancellationToken ct)
     {
@@ -36,6 +41,7 @@ internal sealed partial class IndexLoader(
     private async Task<LoadedIndex> LoadAsync(Session session, bool useSegments)
     {
         var loaded = new LoadedIndex();
+        var counters = await TenantCounters.FindAsync(session);
         var state = await IndexStore.FindStateAsync(session);
         if (useSegments)
         {
@@ -52,14 +58,14 @@ internal sealed partial class IndexLoader(
             state = state with { MergedSequence = 0, Segments = [] }; // The next merge writes everything anew.
         }
 
-        var changes = await IndexStore.ListChangesAsync(session);
-        loaded.StartFrom(state, changes);
-        await MemoryReader.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (memory, version) => loaded.Put(memory, version, default, isChange: false));
+        var changes = await IndexStore.ListChangesAsync(session, after: -1);
+        loaded.StartFrom(counters, state, changes);
+        await MemoryReader.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (row, memory) => loaded.Put(memory, row.Version, default));
         foreach (var portion in changes.Keys.Where(sequence => sequence <= state?.MergedSequence).Chunk(500))
         {
             foreach (var row in await MemoryReader.ListBySequenceAsync(session, portion))
             {
-                loaded.Put(MemoryReader.Analyse(row), row.Version, default, isChange: false);
+                loaded.Put(MemoryReader.Analyse(row), row.Version, default);
             }
         }
 

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Recall.Segments;
+using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Recall.Indexes;
 
@@ -16,17 +17,24 @@ internal sealed partial class IndexMerger(
     /// <summary>Public so that a test can merge when it says so.</summary>
     public async Task MergeAsync(Tenant tenant, CancellationToken ct)
     {
-        var loaded = await indexes.GetAsync(tenant, ct);
-        var state = loaded.State ?? await CreateStateAsync(tenant, ct);
+        // Only who knows all that other processes merged may build on it: their segments can have newer versions of a memory.
+        var loaded = await indexes.RefreshAsync(tenant, ct);
+        if (loaded.State is null)
+        {
+            if (!await CreateStateAsync(tenant, loaded.Applied.Epoch, ct))
+            {
+                return;
+            }
 
-        // A new state has an epoch of its own, so it would let a picture from before an erasure be written back. Erasing
-        // takes the index out of memory before its commit is answered: what is no longer there must not be written.
-        if (state is null || !ReferenceEquals(indexes.Peek(tenant), loaded))
+            loaded = await indexes.RefreshAsync(tenant, ct);
+        }
+
+        var unwritten = loaded.Snapshot();
+        if (unwritten.State is not { } state)
         {
             return;
         }
 
-        var unwritten = loaded.Snapshot();
         var isWhole = state.Segments.Count >= MostSegments || state.MergedSequence == 0;
         if (unwritten.Tail.Count == 0 && !isWhole)
         {
@@ -40,20 +48,26 @@ internal sealed partial class IndexMerger(
         // A change is settled once the segments alone tell the truth: a whole rewrite settles all, a tail only those it holds.
         var settled = isWhole
             ? [.. unwritten.Changes]
-            : unwritten.Tail.Where(i => unwritten.Changes.TryGetValue(i.Memory.Sequence, out var v) && v == i.Version)
-                .Select(i => KeyValuePair.Create(i.Memory.Sequence, i.Version)).ToList();
-        var id = await NewSegmentAsync(tenant, ct);
-        if (!await WritePartsAsync(tenant, state.Epoch, id, data, ct))
+            : unwritten.Tail.Where(i => unwritten.Changes.TryGetValue(i.Memory.Sequence, out var c) && c.Version == i.Version)
+                .Select(i => KeyValuePair.Create(i.Memory.Sequence, unwritten.Changes[i.Memory.Sequence])).ToList();
+        if (await WritePartsAsync(tenant, state.Epoch, data, ct) is not { } segment)
         {
             return;
         }
 
-        var next = new IndexState(state.Epoch, unwritten.LastSequence, isWhole ? [id] : [.. state.Segments, id]);
-        if (await PublishAsync(tenant, next, settled, ct))
+        long[] segments = isWhole ? [segment.Id] : [.. state.Segments, segment.Id];
+        if (await PublishAsync(tenant, state, unwritten.Applied.LastSequence, segments, segment, settled, ct) is { } next)
         {
             loaded.Written(next, unwritten, settled);
-            await DeleteUnusedAsync(tenant, next, ct);
+            await DeleteUnusedAsync(tenant, ct);
             LogMerged(tenant.Id, data.Length, next.Segments.Count);
+        }
+        else
+        {
+            // Another process came first, or the tenant was erased: what is left to write is measured by what there is now.
+            await database.WriteAsync(tenant, session => IndexStore.DeleteSegmentAsync(session, segment.Id), ct);
+            loaded = await indexes.RefreshAsync(tenant, ct);
+            queue.Consider(tenant, loaded.TailCount, loaded.Lexical.LiveCount);
         }
     }
 
@@ -77,61 +91,82 @@ internal sealed partial class IndexMerger(
         }
     }
 
-    private Task<IndexState?> CreateStateAsync(Tenant tenant, CancellationToken ct) =>
+    /// <returns>False when the tenant was erased since its index was read: a new state would let the picture of before be written back.</returns>
+    private Task<bool> CreateStateAsync(Tenant tenant, long epoch, CancellationToken ct) =>
         database.WriteAsync(tenant, async session =>
         {
+            if ((await TenantCounters.FindAsync(session)).Epoch != epoch)
+            {
+                return false;
+            }
+
             await IndexStore.CreateStateAsync(session, Guid.CreateVersion7(time.GetUtcNow()));
-            return await IndexStore.FindStateAsync(session);
-        }, ct);
-
-    /// <summary>A number that no stored segment of the tenant has, also after the clock was set back.</summary>
-    private async Task<long> NewSegmentAsync(Tenant tenant, CancellationToken ct)
-    {
-        var stored = await database.ReadAsync(tenant, IndexStore.ListSegmentIdsAsync, ct);
-        return Math.Max(time.Now().ToMicroseconds(), stored.DefaultIfEmpty().Max() + 1);
-    }
-
-    private async Task<bool> WritePartsAsync(Tenant tenant, Guid epoch, long segment, byte[] data, CancellationToken ct)
-    {
-        var part = 0;
-        foreach (var chunk in data.Chunk(PartBytes))
-        {
-            var number = part++;
-            if (!await database.WriteAsync(tenant, session => IndexStore.InsertPartAsync(session, epoch, segment, number, chunk), ct))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private Task<bool> PublishAsync(
-        Tenant tenant, IndexState state, IReadOnlyList<KeyValuePair<long, long>> settled, CancellationToken ct) =>
-        database.WriteAsync(tenant, async session =>
-        {
-            if (!await IndexStore.PublishAsync(session, state))
-            {
-                return false;
-            }
-
-            foreach (var (sequence, version) in settled)
-            {
-                await IndexStore.DeleteChangeAsync(session, sequence, version);
-            }
-
             return true;
         }, ct);
 
+    /// <returns>Null when the tenant was erased meanwhile.</returns>
+    private async Task<WrittenSegment?> WritePartsAsync(Tenant tenant, Guid epoch, byte[] data, CancellationToken ct)
+    {
+        long? id = null;
+        var parts = 0;
+        foreach (var chunk in data.Chunk(PartBytes))
+        {
+            var number = parts++;
+            id = await database.WriteAsync(tenant, async session =>
+            {
+                var segment = id ?? await NewSegmentAsync(session);
+                return await IndexStore.InsertPartAsync(session, epoch, segment, number, chunk) ? segment : (long?)null;
+            }, ct);
+            if (id is null)
+            {
+                return null;
+            }
+        }
+
+        return id is null ? null : new WrittenSegment(id.Value, parts);
+    }
+
+    /// <summary>A number that no stored segment of the tenant has, also after the clock was set back; taken by its first part.</summary>
+    private async Task<long> NewSegmentAsync(Session session) =>
+        Math.Max(time.Now().ToMicroseconds(), await IndexStore.LastSegmentAsync(session) + 1);
+
+    private Task<IndexState?> PublishAsync(
+        Tenant tenant, IndexState from, long mergedSequence, long[] segments, WrittenSegment segment,
+        List<KeyValuePair<long, IndexChange>> settled, CancellationToken ct) =>
+        database.WriteAsync(tenant, async session =>
+        {
+            // Another process that cleans up may have taken it for one that a crash left.
+            if (await IndexStore.CountPartsAsync(session, segment.Id) != segment.Parts)
+            {
+                return null;
+            }
+
+            var last = settled.Count == 0 ? 0 : settled.Max(item => item.Value.Number);
+            if (await IndexStore.PublishAsync(session, from, mergedSequence, segments, last) is not { } next)
+            {
+                return null;
+            }
+
+            foreach (var (sequence, change) in settled)
+            {
+                await IndexStore.DeleteChangeAsync(session, sequence, change.Version);
+            }
+
+            return next;
+        }, ct);
+
     /// <summary>Segments that were replaced, and parts of a merge that a crash cut off.</summary>
-    private async Task DeleteUnusedAsync(Tenant tenant, IndexState state, CancellationToken ct)
+    private async Task DeleteUnusedAsync(Tenant tenant, CancellationToken ct)
     {
         foreach (var segment in await database.ReadAsync(tenant, IndexStore.ListSegmentIdsAsync, ct))
         {
-            if (!state.Segments.Contains(segment))
+            await database.WriteAsync(tenant, async session =>
             {
-                await database.WriteAsync(tenant, session => IndexStore.DeleteSegmentAsync(session, segment), ct);
-            }
+                if (await IndexStore.FindStateAsync(session) is { } state && !state.Segments.Contains(segment))
+                {
+                    await IndexStore.DeleteSegmentAsync(session, segment);
+                }
+            }, ct);
         }
     }
 
@@ -140,4 +175,6 @@ internal sealed partial class IndexMerger(
 
     [LoggerMessage(LogLevel.Error, "Could not write an index segment; it is tried again later.")]
     private partial void LogFailed(Exception exception);
+
+    private readonly record struct WrittenSegment(long Id, int Parts);
 }

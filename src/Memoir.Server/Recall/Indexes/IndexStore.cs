@@ -8,11 +8,11 @@ internal static class IndexStore
 {
     public static async Task<IndexState?> FindStateAsync(Session session)
     {
-        const string sql = "SELECT epoch, merged_sequence, segments FROM index_states WHERE tenant_id = @Tenant";
+        const string sql = "SELECT epoch, merged_sequence, segments, settled_change FROM index_states WHERE tenant_id = @Tenant";
 
         IndexState? state = null;
         await session.ScanAsync(sql, new { }, row => state = new IndexState(
-            row.Id(0), row.Number(1), SegmentIds(row.Text(2))));
+            row.Id(0), row.Number(1), SegmentIds(row.Text(2)), row.Text(2), row.Number(3)));
 
         // Memories that are said to be in segments, and no segment: the memories are the truth.
         return state is { Segments: [], MergedSequence: > 0 } ? state with { MergedSequence = 0 } : state;
@@ -30,16 +30,21 @@ internal static class IndexStore
         return session.ExecuteAsync(sql, new { epoch });
     }
 
-    /// <returns>False when the tenant was erased meanwhile.</returns>
-    public static async Task<bool> PublishAsync(Session session, IndexState state)
+    /// <summary>Makes a state the stored one, if the one that it was made from still is.</summary>
+    /// <returns>Null when the tenant was erased meanwhile, or another process has published.</returns>
+    public static async Task<IndexState?> PublishAsync(
+        Session session, IndexState from, long mergedSequence, IReadOnlyList<long> segments, long settledChange)
     {
         const string sql = """
-            UPDATE index_states SET merged_sequence = @MergedSequence, segments = @segments
-            WHERE tenant_id = @Tenant AND epoch = @Epoch
+            UPDATE index_states SET merged_sequence = @MergedSequence, segments = @Stored, settled_change = @SettledChange
+            WHERE tenant_id = @Tenant AND epoch = @Epoch AND segments = @before
             """;
 
-        return await session.ExecuteAsync(
-            sql, new { state.MergedSequence, state.Epoch, segments = JsonSerializer.Serialize(state.Segments) }) == 1;
+        var next = new IndexState(
+            from.Epoch, mergedSequence, segments, JsonSerializer.Serialize(segments), Math.Max(from.SettledChange, settledChange));
+        var published = await session.ExecuteAsync(
+            sql, new { next.MergedSequence, next.Stored, next.SettledChange, next.Epoch, before = from.Stored });
+        return published == 1 ? next : null;
     }
 
     /// <returns>False when the tenant was erased meanwhile: nothing of it may be written back.</returns>
@@ -53,6 +58,13 @@ internal static class IndexStore
 
         return await session.ExecuteAsync(sql, new { epoch, segment, part, data }) == 1;
     }
+
+    public static async Task<long> CountPartsAsync(Session session, long segment) =>
+        await session.ScalarAsync(
+            "SELECT COUNT(*) FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment }) ?? 0;
+
+    public static async Task<long> LastSegmentAsync(Session session) =>
+        await session.ScalarAsync("SELECT MAX(segment_id) FROM index_segments WHERE tenant_id = @Tenant", new { }) ?? 0;
 
     public static async Task<byte[]> ReadSegmentAsync(Session session, long segment)
     {
@@ -74,22 +86,24 @@ internal static class IndexStore
         session.SendAsync("DELETE FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment });
 
     /// <summary>Notes that the segments' copy of a memory is out of date; the memory's row, or its absence, is the truth.</summary>
-    public static Task MarkChangedAsync(Session session, long sequence, long version)
+    public static Task MarkChangedAsync(Session session, long sequence, IndexChange change)
     {
         const string sql = """
-            INSERT INTO index_changes (tenant_id, sequence, version)
-            VALUES (@Tenant, @sequence, @version)
-            ON CONFLICT (tenant_id, sequence) DO UPDATE SET version = excluded.version
+            INSERT INTO index_changes (tenant_id, sequence, version, change)
+            VALUES (@Tenant, @sequence, @Version, @Number)
+            ON CONFLICT (tenant_id, sequence) DO UPDATE SET version = excluded.version, change = excluded.change
             """;
 
-        return session.SendAsync(sql, new { sequence, version });
+        return session.SendAsync(sql, new { sequence, change.Version, change.Number });
     }
 
-    public static async Task<Dictionary<long, long>> ListChangesAsync(Session session)
+    /// <summary>What has changed after a change, and is not settled yet.</summary>
+    public static async Task<Dictionary<long, IndexChange>> ListChangesAsync(Session session, long after)
     {
-        var changes = new Dictionary<long, long>();
-        await session.ScanAsync(
-            "SELECT sequence, version FROM index_changes WHERE tenant_id = @Tenant", new { }, row => changes[row.Number(0)] = row.Number(1));
+        const string sql = "SELECT sequence, version, change FROM index_changes WHERE tenant_id = @Tenant AND change > @after";
+
+        var changes = new Dictionary<long, IndexChange>();
+        await session.ScanAsync(sql, new { after }, row => changes[row.Number(0)] = new IndexChange(row.Number(1), row.Number(2)));
         return changes;
     }
 
@@ -130,4 +144,14 @@ internal static class IndexStore
 /// <param name="Epoch">Changes when the tenant is erased, so that a merge that was under way cannot write anything back.</param>
 /// <param name="MergedSequence">Memories up to here are in the segments.</param>
 /// <param name="Segments">The segments in the order they were written; a later one overrides an earlier one.</param>
-internal sealed record IndexState(Guid Epoch, long MergedSequence, IReadOnlyList<long> Segments);
+/// <param name="Stored">The segments as they are stored: by this a merge notices that another one came first.</param>
+/// <param name="SettledChange">The highest change that cannot be learnt from the changes any more, only from the segments.</param>
+internal sealed record IndexState(Guid Epoch, long MergedSequence, IReadOnlyList<long> Segments, string Stored, long SettledChange)
+{
+    public bool IsSame(IndexState? other) => other is not null && other.Epoch == Epoch && other.Stored == Stored;
+}
+
+/// <summary>A memory's change that the segments do not have.</summary>
+/// <param name="Version">The memory's version after it; one more than its last when it was deleted.</param>
+/// <param name="Number">The number of the write that changed it.</param>
+internal readonly record struct IndexChange(long Version, long Number);

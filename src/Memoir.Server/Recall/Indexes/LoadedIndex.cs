@@ -2,6 +2,7 @@ using Memoir.Server.Embeddings;
 using Memoir.Server.Recall.Index;
 using Memoir.Server.Recall.Ranking;
 using Memoir.Server.Recall.Search;
+using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Recall.Indexes;
 
@@ -10,7 +11,8 @@ internal sealed class LoadedIndex
 {
     private readonly Lock _writing = new();
     private readonly Dictionary<long, Unmerged> _tail = [];
-    private Dictionary<long, long> _changes = [];
+    private Dictionary<long, IndexChange> _changes = [];
+    private volatile TenantCounters _applied = TenantCounters.None;
 
     public TenantIndex Lexical { get; } = new();
 
@@ -18,9 +20,10 @@ internal sealed class LoadedIndex
     public VectorSpace? Vectors { get; private set; }
 
     /// <summary>What is stored; null until the first merge.</summary>
-    public IndexState? State { get; set; }
+    public IndexState? State { get; private set; }
 
-    public long LastSequence { get; private set; }
+    /// <summary>All writes of the tenant up to here are in it, from whatever process they came.</summary>
+    public TenantCounters Applied => _applied;
 
     public int TailCount
     {
@@ -35,7 +38,60 @@ internal sealed class LoadedIndex
 
     public long EstimatedBytes => Lexical.EstimatedBytes + (Vectors?.Table.EstimatedBytes ?? 0);
 
-    public void Put(AnalysedMemory memory, long version, ReadOnlySpan<byte> vector, bool isChange)
+    /// <summary>Whether it has all that is committed when the tenant's counters are these.</summary>
+    public bool Has(TenantCounters counters) => Has(_applied, counters);
+
+    /// <inheritdoc cref="Has(TenantCounters)"/>
+    public static bool Has(TenantCounters applied, TenantCounters counters) =>
+        applied.Epoch > counters.Epoch || (applied.Epoch == counters.Epoch && applied.LastChange >= counters.LastChange);
+
+    /// <summary>
+    /// Takes over a write of this process, if it is the very next one. One that is contained already is passed over, and
+    /// so is one behind a gap: what other processes wrote in between comes first, from the database.
+    /// </summary>
+    public void Apply(IndexWrite write)
+    {
+        lock (_writing)
+        {
+            if (write.Counters.Epoch == _applied.Epoch && write.Counters.LastChange == _applied.LastChange + 1)
+            {
+                write.ApplyTo(this);
+                _applied = write.Counters; // Last: a search that sees the number must find what it stands for.
+            }
+        }
+    }
+
+    /// <summary>Takes over what other processes wrote. Writes of this process that came meanwhile are in the delta, or are newer and stay.</summary>
+    /// <returns>False when the vectors are others than those for which the delta was read.</returns>
+    public bool Apply(IndexDelta delta)
+    {
+        lock (_writing)
+        {
+            if (!ReferenceEquals(Vectors, delta.Space))
+            {
+                return false;
+            }
+
+            if (!Has(delta.Counters))
+            {
+                TakeRows(delta);
+                _applied = delta.Counters;
+            }
+
+            if (delta.Published is { } published)
+            {
+                TakeOver(published.State, published.Changes, delta.Counters.LastChange);
+            }
+
+            return true;
+        }
+    }
+
+    /// <param name="memory">What is indexed of it.</param>
+    /// <param name="version">The version of its row.</param>
+    /// <param name="vector">Of the generation of <see cref="Vectors"/>; empty where there is none.</param>
+    /// <param name="change">Given when the segments may have an older version of it.</param>
+    public void Put(AnalysedMemory memory, long version, ReadOnlySpan<byte> vector, IndexChange? change = null)
     {
         lock (_writing)
         {
@@ -43,15 +99,14 @@ internal sealed class LoadedIndex
             Lexical.Put(memory);
             ReplaceVector(memory.Sequence, old, vector);
             _tail[memory.Sequence] = new Unmerged(memory, version);
-            LastSequence = Math.Max(LastSequence, memory.Sequence);
-            if (isChange)
+            if (change is { } changed)
             {
-                _changes[memory.Sequence] = version;
+                _changes[memory.Sequence] = changed;
             }
         }
     }
 
-    public void Remove(long sequence, long version)
+    public void Remove(long sequence, IndexChange change)
     {
         lock (_writing)
         {
@@ -63,7 +118,7 @@ internal sealed class LoadedIndex
             }
 
             _tail.Remove(sequence);
-            _changes[sequence] = version;
+            _changes[sequence] = change;
         }
     }
 
@@ -146,10 +201,10 @@ internal sealed class LoadedIndex
     }
 
     /// <summary>Takes over what the changes table says when the index is loaded.</summary>
-    public void StartFrom(IndexState? state, Dictionary<long, long> changes)
+    public void StartFrom(TenantCounters counters, IndexState? state, Dictionary<long, IndexChange> changes)
     {
+        _applied = counters;
         State = state;
-        LastSequence = state?.MergedSequence ?? 0;
         _changes = changes;
         foreach (var sequence in changes.Keys)
         {
@@ -162,16 +217,20 @@ internal sealed class LoadedIndex
     {
         lock (_writing)
         {
-            return new Unwritten([.. _tail.Values], new Dictionary<long, long>(_changes), LastSequence);
+            return new Unwritten(State, [.. _tail.Values], new Dictionary<long, IndexChange>(_changes), _applied);
         }
     }
 
     /// <summary>Forgets what a merge wrote, unless it changed again meanwhile.</summary>
-    public void Written(IndexState state, Unwritten written, IEnumerable<KeyValuePair<long, long>> settledChanges)
+    public void Written(IndexState state, Unwritten written, IEnumerable<KeyValuePair<long, IndexChange>> settledChanges)
     {
         lock (_writing)
         {
-            State = state;
+            if (ReferenceEquals(State, written.State))
+            {
+                State = state; // Else another process has built on this merge, and what is known of that is newer.
+            }
+
             foreach (var item in written.Tail)
             {
                 if (_tail.TryGetValue(item.Memory.Sequence, out var now) && now.Version == item.Version)
@@ -180,13 +239,63 @@ internal sealed class LoadedIndex
                 }
             }
 
-            foreach (var (sequence, version) in settledChanges)
+            foreach (var (sequence, change) in settledChanges)
             {
-                if (_changes.TryGetValue(sequence, out var now) && now == version)
+                if (_changes.TryGetValue(sequence, out var now) && now == change)
                 {
                     _changes.Remove(sequence);
                 }
             }
+        }
+    }
+
+    private void TakeRows(IndexDelta delta)
+    {
+        var found = new HashSet<long>(delta.Memories.Count);
+        foreach (var (memory, version) in delta.Memories)
+        {
+            found.Add(memory.Sequence);
+            Put(memory, version, delta.Vectors.GetValueOrDefault(memory.Sequence), ChangeOf(memory.Sequence));
+        }
+
+        foreach (var (sequence, change) in delta.Changes)
+        {
+            if (!found.Contains(sequence))
+            {
+                Remove(sequence, change);
+            }
+        }
+
+        foreach (var (sequence, vector) in delta.Vectors)
+        {
+            if (!found.Contains(sequence) && delta.Space is { } space && !delta.Changes.ContainsKey(sequence))
+            {
+                SetVector(space.Generation.Key, sequence, vector);
+            }
+        }
+
+        IndexChange? ChangeOf(long sequence) => delta.Changes.TryGetValue(sequence, out var change) ? change : null;
+    }
+
+    /// <summary>Takes over what another process has merged: what its segments have is not unwritten any more.</summary>
+    /// <param name="state">What is stored.</param>
+    /// <param name="changes">All changes that were not settled when that was read.</param>
+    /// <param name="lastChange">The last change at that moment; later ones are known here alone.</param>
+    private void TakeOver(IndexState state, Dictionary<long, IndexChange> changes, long lastChange)
+    {
+        foreach (var (sequence, change) in _changes)
+        {
+            if (change.Number > lastChange)
+            {
+                changes[sequence] = change;
+            }
+        }
+
+        State = state;
+        _changes = changes;
+        foreach (var sequence in _tail.Keys.Where(sequence => sequence <= state.MergedSequence && !changes.ContainsKey(sequence)).ToList())
+        {
+            _tail.Remove(sequence);
         }
     }
 
@@ -214,6 +323,6 @@ internal sealed class LoadedIndex
 /// <summary>A memory that the stored segments do not have in this version.</summary>
 internal readonly record struct Unmerged(AnalysedMemory Memory, long Version);
 
-/// <summary>What a merge writes, as it was at one moment.</summary>
+/// <summary>What a merge writes, as it was at one moment, and what is stored already.</summary>
 internal sealed record Unwritten(
-    IReadOnlyList<Unmerged> Tail, IReadOnlyDictionary<long, long> Changes, long LastSequence);
+    IndexState? State, IReadOnlyList<Unmerged> Tail, IReadOnlyDictionary<long, IndexChange> Changes, TenantCounters Applied);

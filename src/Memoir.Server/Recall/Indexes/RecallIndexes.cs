@@ -1,16 +1,19 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Embeddings.Vectors;
+using Memoir.Server.Tenants;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Recall.Indexes;
 
 /// <summary>
 /// The indexes in memory, kept under a budget. Changes reach them after their commit, in commit order and before the
-/// answer, so that a search sees every write that was acknowledged and none that was not.
+/// answer, so that a search sees every write that was acknowledged and none that was not. What other processes write
+/// comes from the database, up to the counters that a search reads there.
 /// </summary>
 internal sealed class RecallIndexes
 {
@@ -37,32 +40,21 @@ internal sealed class RecallIndexes
         meters.IndexCacheBytes = () => Volatile.Read(ref _bytes);
     }
 
-    /// <summary>Hands over a memory that is new in this transaction.</summary>
-    public void Add(Session session, AnalysedMemory memory, long version, string content) =>
-        Apply(session, index => index.Put(memory, version, VectorFor(index, content, GenerationVector.None), isChange: false));
-
-    /// <summary>Hands over a memory that was changed in this transaction, with its vector where one is stored.</summary>
-    public async Task ReplaceAsync(Session session, AnalysedMemory memory, long version, string content, GenerationVector stored)
+    /// <summary>Begins what a transaction changes in its tenant's index; it reaches memory after the commit.</summary>
+    /// <param name="session">The transaction.</param>
+    /// <param name="sequences">How many places in the tenant's order it needs.</param>
+    public async Task<IndexWrite> BeginAsync(Session session, int sequences = 0)
     {
-        await IndexStore.MarkChangedAsync(session, memory.Sequence, version);
-        Apply(session, index => index.Put(memory, version, VectorFor(index, content, stored), isChange: true));
+        var tenant = session.Tenant;
+        var write = new IndexWrite(session, await TenantCounters.TakeAsync(session, sequences, _time.Now()), _vectors);
+        session.AfterCommit(() => Apply(tenant, write));
+        return write;
     }
 
-    /// <param name="session">The transaction that deletes the memory.</param>
-    /// <param name="sequence">Its place.</param>
-    /// <param name="version">One more than its last version.</param>
-    public async Task RemoveAsync(Session session, long sequence, long version)
-    {
-        await IndexStore.MarkChangedAsync(session, sequence, version);
-        Apply(session, index => index.Remove(sequence, version));
-    }
-
-    public void SetVector(Session session, long sequence, GenerationVector vector) =>
-        Apply(session, index => index.SetVector(vector.Generation, sequence, vector.Bytes));
-
-    /// <summary>Erases what is stored of the tenant's index, and forgets what is in memory.</summary>
+    /// <summary>Erases what is stored of the tenant's index, and forgets what is in memory, here and by the epoch elsewhere.</summary>
     public async Task EraseAsync(Session session)
     {
+        await TenantCounters.RaiseEpochAsync(session);
         await IndexStore.EraseAsync(session);
         var tenant = session.Tenant.Id;
         session.AfterCommit(() => Drop(tenant));
@@ -78,6 +70,39 @@ internal sealed class RecallIndexes
 
     /// <summary>The index if it is in memory.</summary>
     public LoadedIndex? Peek(Tenant tenant) => _entries.TryGetValue(tenant.Id, out var entry) ? entry.Ready : null;
+
+    /// <summary>The tenants whose index is in memory.</summary>
+    public IReadOnlyList<string> ListLoaded() => [.. _entries.Where(e => e.Value.Ready is not null).Select(e => e.Key)];
+
+    /// <summary>The tenant's index with all that was committed when its counters were these.</summary>
+    public async Task<LoadedIndex> CatchUpAsync(Tenant tenant, TenantCounters counters, CancellationToken ct)
+    {
+        // What others began may have looked too early. What begins after that did not: the counters were read before.
+        for (var i = 0; i < 3; i++)
+        {
+            var index = Peek(tenant) ?? await GetAsync(tenant, ct);
+            if (index.Has(counters))
+            {
+                return index;
+            }
+
+            await CatchUpOnceAsync(tenant, ct);
+        }
+
+        return Peek(tenant) ?? await GetAsync(tenant, ct);
+    }
+
+    /// <summary>The tenant's index with all that was committed before this was asked, and what is stored of it.</summary>
+    public async Task<LoadedIndex> RefreshAsync(Tenant tenant, CancellationToken ct)
+    {
+        await GetAsync(tenant, ct);
+        if (!await CatchUpOnceAsync(tenant, ct))
+        {
+            await CatchUpOnceAsync(tenant, ct); // The first was begun before.
+        }
+
+        return Peek(tenant) ?? await GetAsync(tenant, ct);
+    }
 
     /// <summary>The index's vectors of a generation, read or computed when they are asked for the first time.</summary>
     /// <returns>Null when the tenant uses another generation by now: what was asked with the old one cannot be compared.</returns>
@@ -101,17 +126,61 @@ internal sealed class RecallIndexes
         return space.Table;
     }
 
-    private byte[] VectorFor(LoadedIndex index, string content, GenerationVector stored) => index.Vectors?.Generation switch
+    /// <returns>Whether the reading began after this was called.</returns>
+    private async Task<bool> CatchUpOnceAsync(Tenant tenant, CancellationToken ct)
     {
-        null => [],
-        { } generation when generation.Key == stored.Generation && stored.Bytes.Length > 0 => stored.Bytes,
-        { } generation => _vectors.Compute(generation, content),
-    };
+        if (!_entries.TryGetValue(tenant.Id, out var entry) || entry.Ready is not { } index)
+        {
+            return true; // Whoever needs it loads it.
+        }
+
+        var isOwn = false;
+        await entry.CatchUpOnce(() =>
+        {
+            isOwn = true;
+            return CatchUpAsync(tenant, entry, index);
+        }).WaitAsync(ct);
+        return isOwn;
+    }
+
+    private async Task CatchUpAsync(Tenant tenant, Entry entry, LoadedIndex index)
+    {
+        await Yield(); // The gate is held by whoever begins, and a write would wait for it.
+
+        // Other vectors may be loaded meanwhile; whoever loads some a third time in the same moment starts over.
+        for (var i = 0; i < 3; i++)
+        {
+            if (await _loader.ReadDeltaAsync(tenant, index, CancellationToken.None) is not { } delta)
+            {
+                break;
+            }
+
+            if (entry.Apply(delta))
+            {
+                Grown(tenant, entry, index);
+                return;
+            }
+        }
+
+        Drop(tenant.Id, entry);
+    }
+
+    private static ConfiguredTaskAwaitable Yield() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+
+    private void Grown(Tenant tenant, Entry entry, LoadedIndex index)
+    {
+        _merges.Consider(tenant, index.TailCount, index.Lexical.LiveCount);
+        Count(entry);
+    }
 
     private async Task<LoadedIndex> LoadAsync(Tenant tenant, Entry entry, CancellationToken ct)
     {
         // One load serves all who wait for it, so it must not end because the first of them went away.
-        var load = entry.LoadOnce(() => _loader.LoadAsync(tenant, CancellationToken.None));
+        var load = entry.LoadOnce(async () =>
+        {
+            await Yield();
+            return await _loader.LoadAsync(tenant, CancellationToken.None);
+        });
         try
         {
             await load.WaitAsync(ct);
@@ -130,36 +199,31 @@ internal sealed class RecallIndexes
             return ready;
         }
 
-        _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
-        Count(entry);
+        Grown(tenant, entry, ready);
         Evict(tenant.Id);
         return ready;
     }
 
-    private void Apply(Session session, Action<LoadedIndex> change)
+    private void Apply(Tenant tenant, IndexWrite write)
     {
-        var tenant = session.Tenant;
-        session.AfterCommit(() =>
+        if (!_entries.TryGetValue(tenant.Id, out var entry))
         {
-            if (!_entries.TryGetValue(tenant.Id, out var entry))
+            // Nobody searches here yet. Many writes are still worth a segment, or the first search would read them all.
+            ref var unseen = ref _unseenWrites[(uint)tenant.Id.GetHashCode(StringComparison.Ordinal) % (uint)_unseenWrites.Length];
+            var count = (uint)Interlocked.Add(ref unseen, write.Count);
+            if (count / IndexMergeQueue.SmallestMerge != (count - (uint)write.Count) / IndexMergeQueue.SmallestMerge)
             {
-                // Nobody searches here yet. Many writes are still worth a segment, or the first search would read them all.
-                ref var unseen = ref _unseenWrites[(uint)tenant.Id.GetHashCode(StringComparison.Ordinal) % (uint)_unseenWrites.Length];
-                if (Interlocked.Increment(ref unseen) % IndexMergeQueue.SmallestMerge == 0)
-                {
-                    _merges.Request(tenant);
-                }
-
-                return;
+                _merges.Request(tenant);
             }
 
-            entry.Apply(change);
-            if (entry.Ready is { } ready)
-            {
-                _merges.Consider(tenant, ready.TailCount, ready.Lexical.LiveCount);
-                Count(entry);
-            }
-        });
+            return;
+        }
+
+        entry.Apply(write);
+        if (entry.Ready is { } ready)
+        {
+            Grown(tenant, entry, ready);
+        }
     }
 
     /// <summary>Makes room for several at once, so that finding the oldest is not paid for by every load.</summary>
@@ -184,7 +248,15 @@ internal sealed class RecallIndexes
 
     private void Drop(string tenant)
     {
-        if (_entries.TryRemove(tenant, out var entry))
+        if (_entries.TryGetValue(tenant, out var entry))
+        {
+            Drop(tenant, entry);
+        }
+    }
+
+    private void Drop(string tenant, Entry entry)
+    {
+        if (_entries.TryRemove(new KeyValuePair<string, Entry>(tenant, entry)))
         {
             Interlocked.Add(ref _bytes, -entry.Leave());
         }
@@ -199,8 +271,9 @@ internal sealed class RecallIndexes
         private const long BytesOfAnEntry = 4096;
 
         private readonly Lock _gate = new();
-        private List<Action<LoadedIndex>>? _pending = [];
+        private List<IndexWrite>? _pending = [];
         private Task<LoadedIndex>? _load;
+        private Task? _catchUp;
         private volatile LoadedIndex? _ready;
         private long _counted;
         private bool _isGone;
@@ -247,9 +320,9 @@ internal sealed class RecallIndexes
             {
                 if (_ready is null)
                 {
-                    foreach (var change in _pending!)
+                    foreach (var write in _pending!)
                     {
-                        change(loaded);
+                        loaded.Apply(write);
                     }
 
                     _pending = null;
@@ -260,17 +333,34 @@ internal sealed class RecallIndexes
             }
         }
 
-        public void Apply(Action<LoadedIndex> change)
+        /// <summary>One serves all who come while it reads.</summary>
+        public Task CatchUpOnce(Func<Task> catchUp)
+        {
+            lock (_gate)
+            {
+                return _catchUp is { IsCompleted: false } running ? running : _catchUp = catchUp();
+            }
+        }
+
+        public bool Apply(IndexDelta delta)
+        {
+            lock (_gate)
+            {
+                return _ready!.Apply(delta);
+            }
+        }
+
+        public void Apply(IndexWrite write)
         {
             lock (_gate)
             {
                 if (_ready is { } ready)
                 {
-                    change(ready);
+                    ready.Apply(write);
                 }
                 else
                 {
-                    _pending!.Add(change);
+                    _pending!.Add(write);
                 }
             }
         }

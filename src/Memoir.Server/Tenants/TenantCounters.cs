@@ -1,0 +1,93 @@
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Tenants;
+
+/// <summary>How far a tenant's rows have come: what is kept in memory compares itself with this. None of them ever falls.</summary>
+internal record TenantCounters
+{
+    public static TenantCounters None { get; } = new();
+
+    private const string Columns = "last_sequence, last_change, index_epoch, generation_change";
+
+    /// <summary>The last place in the tenant's order that was taken.</summary>
+    public long LastSequence { get; init; }
+
+    /// <summary>Rises by one with every write that the index has to know of.</summary>
+    public long LastChange { get; init; }
+
+    /// <summary>Rises when the tenant is erased.</summary>
+    public long Epoch { get; init; }
+
+    /// <summary>Rises with every change of the generations of vectors that the tenant has.</summary>
+    public long GenerationChange { get; init; }
+
+    /// <summary>Takes places in the tenant's order, and the number of a change, for a write that the index has to know of.</summary>
+    /// <returns>The counters as they are after it.</returns>
+    public static async Task<TenantCounters> TakeAsync(Session session, int sequences, DateTimeOffset now)
+    {
+        const string sql = $"""
+            INSERT INTO tenants (tenant_id, last_sequence, last_change, created_at)
+            VALUES (@Tenant, @sequences, 1, @now)
+            ON CONFLICT (tenant_id) DO UPDATE SET
+                last_sequence = tenants.last_sequence + @sequences, last_change = tenants.last_change + 1
+            RETURNING {Columns}
+            """;
+
+        var taken = None;
+        await session.ScanAsync(sql, new { sequences, now }, row => taken = Of(row.Number(0), row.Number(1), row.Number(2), row.Number(3)));
+        return taken;
+    }
+
+    public static async Task<TenantCounters> FindAsync(Session session)
+    {
+        const string sql = $"SELECT {Columns} FROM tenants WHERE tenant_id = @Tenant";
+
+        var found = None;
+        await session.ScanAsync(sql, new { }, row => found = Of(row.Number(0), row.Number(1), row.Number(2), row.Number(3)));
+        return found;
+    }
+
+    /// <summary>Cross-tenant: the counters of these tenants, for following the writes of other processes.</summary>
+    public static Task<IReadOnlyList<TenantPosition>> ListAsync(Session system, IReadOnlyList<string> tenants)
+    {
+        const string sql = """
+            SELECT tenant_id, last_sequence, last_change, index_epoch AS epoch, generation_change
+            FROM tenants WHERE tenant_id IN @tenants
+            """;
+
+        return system.QueryAsync<TenantPosition>(sql, new { tenants });
+    }
+
+    public static async Task<long> FindGenerationChangeAsync(Session session) =>
+        await session.ScalarAsync("SELECT generation_change FROM tenants WHERE tenant_id = @Tenant", new { }) ?? 0;
+
+    /// <returns>What the counter is from this write on.</returns>
+    public static async Task<long> RaiseGenerationChangeAsync(Session session, DateTimeOffset now)
+    {
+        const string sql = """
+            INSERT INTO tenants (tenant_id, last_sequence, generation_change, created_at)
+            VALUES (@Tenant, 0, 1, @now)
+            ON CONFLICT (tenant_id) DO UPDATE SET generation_change = tenants.generation_change + 1
+            RETURNING generation_change
+            """;
+
+        return (await session.ScalarAsync(sql, new { now }))!.Value;
+    }
+
+    public static Task RaiseEpochAsync(Session session) =>
+        session.ExecuteAsync("UPDATE tenants SET index_epoch = index_epoch + 1 WHERE tenant_id = @Tenant", new { });
+
+    private static TenantCounters Of(long sequence, long change, long epoch, long generationChange) => new()
+    {
+        LastSequence = sequence,
+        LastChange = change,
+        Epoch = epoch,
+        GenerationChange = generationChange,
+    };
+}
+
+/// <summary>A tenant's counters with its name, as a read of many tenants finds them.</summary>
+internal sealed record TenantPosition : TenantCounters
+{
+    public required string TenantId { get; init; }
+}
