@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Tests.Testing;

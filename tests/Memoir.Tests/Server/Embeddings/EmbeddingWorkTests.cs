@@ -1,4 +1,3 @@
-using Memoir.Kit.Data;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;

@@ -22,11 +22,13 @@ public sealed class PoolerTests
         {
             var client = server.As(tenant);
             var all = new List<string>();
-            for (string? cursor = ""; cursor is not null;)
+            var url = "/v1/conversations/c1/messages?limit=200";
+            var next = url;
+            while (next is not null)
             {
-                var page = await client.ReadAsync($"/v1/conversations/c1/messages?limit=200{cursor}");
+                var page = await client.ReadAsync(next);
                 all.AddRange(page.Each("content"));
-                cursor = page.TryGetProperty("next_cursor", out var next) && next.ValueKind is JsonValueKind.String ? $"&cursor={next.GetString()}" : null;
+                next = page.Text("next_cursor") is { } cursor ? $"{url}&cursor={cursor}" : null;
             }
 
             Assert.Equal(left.Order(StringComparer.Ordinal), all.Where(content => !content.Contains("cancelled", StringComparison.Ordinal)).Order(StringComparer.Ordinal));

@@ -1,6 +1,5 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
-using Memoir.Tests.Testing;
 using Npgsql;
 using static Memoir.Tests.Testing.TestDatabase;
 
