@@ -42,9 +42,10 @@ public sealed class IsolationSelfTestTests
         var requests = server.Services.GetRequiredService<InnerRequests>();
         var sound = requests.Pipeline;
         var other = "";
+        var planted = new List<string>();
         requests.Pipeline = http =>
         {
-            // The route's own fault, played by a credential that may do everything: whoever asks, it acts in the tenant that was planted last.
+            // The route's own fault, played by a credential that may do everything: whoever asks, it acts in the other tenant.
             if (http.Request.Path.StartsWithSegments(path.TrimEnd('/')) && http.Request.Method == method && other.Length > 0 && IsForeign(http))
             {
                 http.Request.Headers["x-api-key"] = TestApp.OperatorKey;
@@ -54,8 +55,6 @@ public sealed class IsolationSelfTestTests
 
             return sound(http);
         };
-        other = "";
-        var planted = new List<string>();
         requests.Pipeline = Watching(requests.Pipeline, planted, tenant => other = tenant);
 
         var report = await RunAsync(server);
@@ -77,7 +76,7 @@ public sealed class IsolationSelfTestTests
                 if (keys.Count == 2)
                 {
                     var tenants = await server.Services.GetRequiredService<Database>().SystemReadAsync(
-                        session => session.QueryAsync<string>("SELECT tenant_id FROM api_keys ORDER BY id DESC", new { }), Ct);
+                        session => session.QueryAsync<string>("SELECT tenant_id FROM api_keys WHERE prefix = @prefix", new { prefix = key[..11] }), Ct);
                     learn(tenants[0]);
                 }
             }
