@@ -14,6 +14,9 @@ internal sealed class PostgresWriter : IDisposable
     private const int LargestGroup = 64;
     private const int MostAttempts = 5;
 
+    /// <summary>As long as the server lets a transaction be idle.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
     private readonly Dictionary<string, Queue<PendingWrite>> _lanes = new(StringComparer.Ordinal);
     private readonly HashSet<Task> _running = [];
     private readonly NpgsqlDataSource _source;
@@ -202,6 +205,28 @@ internal sealed class PostgresWriter : IDisposable
         }
     }
 
+    /// <summary>A closure that awaits something other than its session would hold its tenant's turn for as long as that takes.</summary>
+    private static async Task FinishAsync(Task running, PostgresSession session)
+    {
+        while (!running.IsCompleted)
+        {
+            var asked = session.Asked;
+            try
+            {
+                await running.WaitAsync(LongestPause);
+            }
+            catch (TimeoutException) when (!running.IsCompleted)
+            {
+                if (session.Asked == asked && !session.IsAsking)
+                {
+                    throw new InvalidOperationException("A write closure may await nothing but its session.");
+                }
+            }
+        }
+
+        await running;
+    }
+
     private async Task CommitAsync(List<PendingWrite> group, Action committing)
     {
         await using var connection = await _source.OpenConnectionAsync(CancellationToken.None);
@@ -214,7 +239,7 @@ internal sealed class PostgresWriter : IDisposable
                 var session = new PostgresSession(connection, prologue, write.Tenant, mayWrite: true) { TraceParent = write.Spans?.TraceParent };
                 try
                 {
-                    await write.Run(session);
+                    await FinishAsync(write.Run(session), session);
                     if (write != group[^1])
                     {
                         await session.FlushAsync();
