@@ -176,7 +176,7 @@ postgres() {
   run postgres "${size[@]}"
 
   # A crash of the server shows what it had promised and not written; the others would only take time.
-  local few=(--rounds 6 --jobs 0)
+  local few=(--rounds 3 --jobs 0)
   run postgres "${few[@]}" --faults "server crashed" --expect-loss --server "$(broken Storage)" --seeded AsyncCommit
   run postgres "${few[@]}" --faults "API killed" --expect-loss --server "$(broken Storage)" --seeded AckBeforeCommit
   run postgres --rounds 10 "${control[@]}" --writers 1 --faults "worker frozen,clock set" --expect-doubles --server "$(broken JobsWithoutFence)"

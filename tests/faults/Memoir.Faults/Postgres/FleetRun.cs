@@ -75,10 +75,6 @@ internal sealed class FleetRun(PostgresOptions options, Ledger ledger, Cluster c
             Console.Error.WriteLine(
                 $"round {round + 1}: {ledger.Acknowledged} acknowledged, {ledger.Lost} lost, {ledger.Torn} torn, {ledger.Duplicated} duplicated, "
                 + $"{ledger.Unexpected} unexpected answers, {Effects} effects, {Doubles} twice");
-            if (options.ExpectLoss)
-            {
-                await VerifyAsync(ct);
-            }
         }
     }
 
