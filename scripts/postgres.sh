@@ -226,6 +226,7 @@ END
 env_lines() {
   echo "export MEMOIR_TEST_POSTGRES='postgresql://memoir_owner:$owner_password@127.0.0.1:$port/postgres'"
   echo "export MEMOIR_TEST_POSTGRES_APP='postgresql://memoir_app:$app_password@127.0.0.1:$port/postgres'"
+  echo "export MEMOIR_TEST_POSTGRES_SUPERUSER='postgresql://postgres:$superuser_password@127.0.0.1:$port/postgres'"
   echo "export MEMOIR_TEST_POSTGRES_PGBOUNCER='127.0.0.1:$bouncer_port'"
   echo "export MEMOIR_TEST_POSTGRES_BIN='$bin'"
 }

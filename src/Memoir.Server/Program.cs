@@ -27,6 +27,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddDocs();
 }, app =>
 {
+    app.UseInnerRequests();
     app.UseKit();
     app.UseAccess();
     app.UseMiddleware<QueryGate>();
@@ -41,7 +42,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapJobs();
     app.MapEmbeddings();
     app.MapAccess();
-    app.MapTenantErasure();
+    app.MapTenants();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

@@ -32,7 +32,7 @@ public static partial class Migrator
             throw Failed(exception);
         }
 
-        StartupException Failed(Exception cause) => new($"{database.Location} cannot be brought up to date{current}: {cause.Message}", cause);
+        StartupException Failed(Exception cause) => new($"{database.Location} cannot be brought up to date{current}: {cause.Message.Split('\n')[0].TrimEnd()}", cause);
     }
 
     /// <summary>How many files are not applied yet; nothing is changed.</summary>

@@ -49,6 +49,7 @@ public sealed record ReadinessResponse
 /// <summary>How one dependency is doing: <c>ok</c>, <c>degraded</c> or <c>error</c>.</summary>
 public sealed record DependencyResponse(string Status, string? Detail, double LatencyMs);
 
+[JsonSerializable(typeof(Isolation.IsolationReport))]
 [JsonSerializable(typeof(LivenessResponse))]
 [JsonSerializable(typeof(VersionResponse))]
 [JsonSerializable(typeof(HealthResponse))]

@@ -62,6 +62,14 @@ internal sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
+    /// <summary>The same in a role of its own: api or worker.</summary>
+    public static async Task<ServerProcess> StartAsAsync(string role, string folder, params (string Name, string Value)[] variables)
+    {
+        var server = Begin(folder, variables, role);
+        await server.AnswersAsync();
+        return server;
+    }
+
     /// <summary>The same through a shell, which replaces itself by the program: for limits and signals set before it.</summary>
     public static async Task<ServerProcess> StartInShellAsync(string folder, string before, params (string Name, string Value)[] variables)
     {

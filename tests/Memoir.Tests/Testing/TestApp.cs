@@ -158,7 +158,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         var app = new TestApp(folder, values, keepFolder);
         if (engine == TestEngine.Postgres)
         {
-            var database = await app.FindOrCreateDatabaseAsync();
+            var database = app.DatabaseName = await PostgresServer.FindOrCreateAsync(folder, PostgresServer.CreateAsync);
             values["DatabaseUrl"] = PostgresServer.ApplicationUrlOf(database);
             values["DatabaseAdminUrl"] = PostgresServer.OwnerUrlOf(database);
             values["DatabasePoolSize"] = "10";
@@ -172,18 +172,6 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         app.StartServer();
         _ = app.Services.GetRequiredService<Database>();
         return app;
-    }
-
-    /// <summary>The folder remembers its database, so that a server that starts in it again finds the same data.</summary>
-    private async Task<string> FindOrCreateDatabaseAsync()
-    {
-        var note = Path.Combine(Folder, "postgres-database");
-        if (!File.Exists(note))
-        {
-            await File.WriteAllTextAsync(note, await PostgresServer.CreateAsync());
-        }
-
-        return DatabaseName = await File.ReadAllTextAsync(note);
     }
 
     /// <summary>The test server has no network, so the address of the caller is set here.</summary>

@@ -63,10 +63,14 @@ internal sealed class TestDatabase : IDisposable
                 PRIMARY KEY (tenant_id, text))
             """;
 
-        var postgres = TestEngines.Current == TestEngine.Postgres ? await PostgresServer.CreateAsync("") : null;
-        var opened = new TestDatabase(folder ?? Directory.CreateTempSubdirectory("memoir-kit-").FullName, postgres, queueLimit, folder is not null);
+        var place = folder ?? Directory.CreateTempSubdirectory("memoir-kit-").FullName;
+        var isNew = !Directory.EnumerateFileSystemEntries(place).Any();
+        var postgres = TestEngines.Current == TestEngine.Postgres
+            ? await PostgresServer.FindOrCreateAsync(place, () => PostgresServer.CreateAsync(""))
+            : null;
+        var opened = new TestDatabase(place, postgres, queueLimit, folder is not null);
         await opened.Database.MigrateAsync(session => session.ExecuteAsync(createNotes, new { }), Ct);
-        if (postgres is not null)
+        if (postgres is not null && isNew)
         {
             foreach (var sql in ProtectNotes)
             {
@@ -105,13 +109,13 @@ internal sealed class TestDatabase : IDisposable
     {
         Database.Dispose();
         _services.Dispose();
-        if (Postgres is not null)
-        {
-            PostgresServer.DropAsync(Postgres).GetAwaiter().GetResult();
-        }
-
         if (!_keepFolder)
         {
+            if (Postgres is not null)
+            {
+                PostgresServer.DropAsync(Postgres).GetAwaiter().GetResult();
+            }
+
             Directory.Delete(Folder, recursive: true);
         }
     }

@@ -37,12 +37,21 @@ internal static class IsolationCheck
             ORDER BY 2
             """;
         const string copies = """
-            SELECT DISTINCT v.oid::regclass::text || ': a materialised view of tenants'' rows, which no policy guards' AS value
-            FROM pg_catalog.pg_class v
-            JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid
-            JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attname = 'tenant_id' AND NOT a.attisdropped
-            WHERE v.relkind = 'm'
+            WITH RECURSIVE dependents (oid) AS (
+                SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+                    AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+                UNION
+                SELECT r.ev_class FROM dependents t
+                JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid AND d.classid = 'pg_rewrite'::regclass
+                JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid)
+            SELECT v.oid::regclass::text || CASE v.relkind
+                WHEN 'm' THEN ': a materialised view of tenants'' rows, which no policy guards'
+                ELSE ': a view of tenants'' rows with the rights of its owner, whom no policy binds' END AS value
+            FROM dependents d JOIN pg_catalog.pg_class v ON v.oid = d.oid JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
+            WHERE v.relkind = 'm' OR (v.relkind = 'v' AND (o.rolsuper OR o.rolbypassrls) AND has_table_privilege(v.oid, 'SELECT')
+                AND NOT EXISTS (SELECT 1 FROM unnest(v.reloptions) AS set (option) WHERE set.option IN ('security_invoker=true', 'security_invoker=on', 'security_invoker=1')))
+            ORDER BY 1
             """;
 
         if (await system.QueryAsync<string>(role, new { }) is [var power, ..])

@@ -10,6 +10,14 @@ namespace Memoir.Kit.Data.Postgres;
 internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prologue, Tenant? tenant, bool mayWrite) : Session(tenant, mayWrite)
 {
     private readonly List<NpgsqlBatchCommand> _held = [];
+    private int _asked;
+    private int _answered;
+
+    /// <summary>How often the server was asked something.</summary>
+    public int Asked => Volatile.Read(ref _asked);
+
+    /// <summary>Is it to answer now?</summary>
+    public bool IsAsking => Asked != Volatile.Read(ref _answered);
 
     public override Dialect Dialect => Dialect.Postgres;
 
@@ -19,7 +27,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         RequireWrite();
         var command = PostgresStatement.Of(sql, args).Bind(args, BoundTenant);
         await using var batch = Batch(command, out _);
-        await batch.ExecuteNonQueryAsync(prologue.Canceled);
+        await SendAsync(batch);
         return (int)command.RecordsAffected;
     }
 
@@ -114,7 +122,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         if (_held.Count > 0)
         {
             await using var batch = Batch(null, out _);
-            await batch.ExecuteNonQueryAsync(prologue.Canceled);
+            await SendAsync(batch);
         }
     }
 
@@ -134,13 +142,34 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         RequireOpen();
         var statement = PostgresStatement.Of(sql, args);
         await using var batch = Batch(statement.Bind(args, BoundTenant), out var opens);
-        await using var reader = await batch.ExecuteReaderAsync(prologue.Canceled);
-        if (opens)
+        Interlocked.Increment(ref _asked);
+        try
         {
-            await reader.NextResultAsync(prologue.Canceled); // Past the settings of the transaction.
-        }
+            await using var reader = await batch.ExecuteReaderAsync(prologue.Canceled);
+            if (opens)
+            {
+                await reader.NextResultAsync(prologue.Canceled); // Past the settings of the transaction.
+            }
 
-        return await read(statement, reader);
+            return await read(statement, reader);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _answered);
+        }
+    }
+
+    private async Task SendAsync(NpgsqlBatch batch)
+    {
+        Interlocked.Increment(ref _asked);
+        try
+        {
+            await batch.ExecuteNonQueryAsync(prologue.Canceled);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _answered);
+        }
     }
 
     private NpgsqlBatch Batch(NpgsqlBatchCommand? last, out bool opens)

@@ -8,8 +8,8 @@ namespace Memoir.Server.Commands.Copy;
 /// </summary>
 internal static class CopiedTables
 {
-    /// <summary>What a migration writes itself.</summary>
-    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations"];
+    /// <summary>What a migration writes itself, and what each database plans for itself.</summary>
+    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules"];
 
     public static IReadOnlyList<CopiedTable> All { get; } =
     [

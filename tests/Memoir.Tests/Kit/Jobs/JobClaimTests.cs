@@ -1,6 +1,5 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
-using Memoir.Tests.Architecture;
 using static Memoir.Tests.Kit.Jobs.JobFixture;
 
 namespace Memoir.Tests.Kit.Jobs;
@@ -50,7 +49,7 @@ public sealed class JobClaimTests
     public async Task Behind_fifty_thousand_jobs_of_one_tenant_anothers_job_is_next_but_one(string other)
     {
         using var jobs = await CreateAsync();
-        await FloodAsync(jobs, "flood", 50_000);
+        await jobs.FloodAsync("flood", 50_000);
         await jobs.EnqueueAsync(new Tenant(other));
 
         string[] order = [(await jobs.ClaimAsync())!.TenantId, (await jobs.ClaimAsync())!.TenantId];
@@ -70,32 +69,6 @@ public sealed class JobClaimTests
 
         Assert.Equal("quick", job!.TenantId);
         Assert.Null(await jobs.ClaimAsync());
-    }
-
-    [Fact]
-    public async Task Every_question_to_the_queue_and_to_its_lists_follows_an_index()
-    {
-        using var jobs = await CreateAsync();
-        await FloodAsync(jobs, "flood", 1_000);
-        var statements =
-            from file in (string[])["JobStore.cs", "JobRecordStore.cs"]
-            from literal in SourceText.Literals(Path.Combine(SourceText.Source, "Memoir.Kit", "Jobs", file))
-            where literal.Contains("jobs", StringComparison.Ordinal) || literal.Contains("{Take}", StringComparison.Ordinal)
-            where literal.Contains("WHERE", StringComparison.Ordinal)
-            select Whole(literal);
-
-        var plans = new List<string>();
-        foreach (var sql in statements)
-        {
-            var steps = await jobs.Store.Database.SystemReadAsync(
-                session => session.QueryAsync<PlanStep>($"EXPLAIN QUERY PLAN {sql}", Anything), Ct);
-            plans.AddRange(steps.Select(step => $"{step.Detail} in {sql}"));
-        }
-
-        Assert.Contains(plans, plan => plan.StartsWith("SEARCH jobs USING INDEX jobs_turn", StringComparison.Ordinal));
-        Assert.DoesNotContain(plans, plan => plan.Contains("TEMP B-TREE", StringComparison.Ordinal));
-        Assert.DoesNotContain(plans, plan =>
-            plan.StartsWith("SCAN jobs", StringComparison.Ordinal) && !plan.Contains("SELECT COUNT(*)", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -124,54 +97,5 @@ public sealed class JobClaimTests
         jobs.Time.Advance(TimeSpan.FromMinutes(-1));
 
         Assert.Null(await jobs.ClaimAsync());
-    }
-
-    private static Dictionary<string, object> Anything { get; } = new(StringComparer.Ordinal)
-    {
-        ["now"] = 1L,
-        ["latest"] = 2L,
-        ["until"] = 2L,
-        ["last"] = "",
-        ["tenant"] = "flood",
-        ["Tenant"] = "flood",
-        ["oldest"] = 1L,
-        ["status"] = "dead",
-        ["kind"] = "note",
-        ["at"] = 3L,
-        ["id"] = new byte[16],
-        ["limit"] = 51,
-        ["Id"] = new byte[16],
-        ["error"] = "",
-        ["dueAt"] = 1L,
-        ["finishedAt"] = 1L,
-    };
-
-    /// <summary>The statement with its shared parts put in, as the compiler does.</summary>
-    private static string Whole(string literal)
-    {
-        (string Name, string Text)[] parts =
-        [
-            ("Open", "status IN ('queued', 'failed', 'running')"), ("Waiting", "status IN ('queued', 'failed')"), ("Held", ""),
-            ("Take", "UPDATE jobs SET status = 'running', due_at = @until"), ("Taken", "RETURNING id"), ("Columns", "id, kind"),
-            ("Newest", "(created_at, id) < (@at, @id) AND (@kind IS NULL OR kind = @kind) ORDER BY created_at DESC, id DESC LIMIT @limit"),
-        ];
-        return parts.Aggregate(literal, (sql, part) => sql.Replace($"{{{part.Name}}}", part.Text, StringComparison.Ordinal));
-    }
-
-    private static Task<int> FloodAsync(JobFixture jobs, string tenant, int count)
-    {
-        const string sql = """
-            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < @count)
-            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
-            SELECT @Tenant, randomblob(16), 'note', '{}', 'queued', 0, 0, @due, @due FROM numbers
-            """;
-
-        var due = jobs.Time.GetUtcNow() - TimeSpan.FromHours(1);
-        return jobs.Store.Database.WriteAsync(new Tenant(tenant), session => session.ExecuteAsync(sql, new { count, due }), Ct);
-    }
-
-    private sealed record PlanStep
-    {
-        public required string Detail { get; init; }
     }
 }

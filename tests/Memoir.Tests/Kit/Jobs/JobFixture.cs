@@ -60,6 +60,19 @@ internal sealed class JobFixture : IDisposable
     public async Task<long> CountAsync() =>
         await Store.Database.SystemReadAsync(session => session.ScalarAsync("SELECT COUNT(*) FROM jobs", new { }), Ct) ?? 0;
 
+    /// <summary>Many jobs at once, due an hour ago.</summary>
+    public Task<int> FloodAsync(string tenant, int count)
+    {
+        var sql = $$"""
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < @count)
+            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
+            SELECT @Tenant, {{(TestEngines.Current == TestEngine.Sqlite ? "randomblob(16)" : "gen_random_uuid()")}}, 'note', '{}', 'queued', 0, 0, @due, @due FROM numbers
+            """;
+
+        var due = Time.GetUtcNow() - TimeSpan.FromHours(1);
+        return Store.Database.WriteAsync(new Tenant(tenant), session => session.ExecuteAsync(sql, new { count, due }), Ct);
+    }
+
     public void Dispose()
     {
         Queue.Dispose();

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Tests.Testing;
 using static Memoir.Tests.Kit.Jobs.JobFixture;
 
 namespace Memoir.Tests.Kit.Jobs;
@@ -43,7 +44,8 @@ public sealed class PoisonJobTests
 
         var dead = await jobs.Store.Database.SystemReadAsync(
             session => session.QueryAsync<string>("SELECT payload || ', ' || attempts || ': ' || last_error FROM jobs WHERE status = 'dead' ORDER BY 1", new { }), Ct);
-        Assert.Equal(1_000, await jobs.Store.Database.SystemReadAsync(session => session.ScalarAsync("SELECT COUNT(*) FROM notes", new { }), Ct));
+        Assert.Equal(500, await jobs.Store.Database.ReadAsync(new Tenant("acme"), TestDatabase.CountAsync, Ct));
+        Assert.Equal(500, await jobs.Store.Database.ReadAsync(new Tenant("other"), TestDatabase.CountAsync, Ct));
         Assert.Equal(
             [
                 "allocates, 3: Something went wrong inside (OutOfMemoryException); the server's log says more under the id of the job.",

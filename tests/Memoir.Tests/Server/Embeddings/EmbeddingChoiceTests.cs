@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Tests.Testing;
@@ -376,8 +375,7 @@ public sealed partial class EmbeddingChoiceTests : IAsyncLifetime
     private static string[] Previous(JsonElement shown) =>
         [.. shown.GetProperty("previous").EnumerateArray().Select(item => $"{item.Text("generation")} {item.Text("state")} {item.Number("vectors")}")];
 
-    private static async Task<long> CountAsync(TestApp server, string sql) =>
-        await server.Services.GetRequiredService<Database>().SystemReadAsync(session => session.ScalarAsync(sql, new { }), Ct) ?? 0;
+    private static Task<long> CountAsync(TestApp server, string sql) => RawDatabase.CountAsync(server, "acme", sql);
 
     private Task<TestApp> StartAsync(params (string Key, string? Value)[] settings) => TestApp.StartAsync(TestEngines.Current, Settings(settings));
 

@@ -1,4 +1,3 @@
-using Memoir.Kit.Data;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
@@ -196,8 +195,7 @@ public sealed class EmbeddingWorkTests : IAsyncLifetime
     private static async Task<int> CompletedAsync(HttpClient client) =>
         (await client.ReadAsync("/v1/conversations/c1/messages?limit=200")).Items().Count(item => item.Text("embedding_status") == "completed");
 
-    private static async Task<long> CountAsync(TestApp server, string sql) =>
-        await server.Services.GetRequiredService<Database>().SystemReadAsync(session => session.ScalarAsync(sql, new { }), Ct) ?? 0;
+    private static Task<long> CountAsync(TestApp server, string sql) => RawDatabase.CountAsync(server, "acme", sql);
 
     private Task<TestApp> StartAsync(params (string Key, string? Value)[] settings) => TestApp.StartAsync(
         TestEngines.Current,

@@ -20,7 +20,7 @@ public sealed class InterleavedWritesTests
     [InlineData(5, 12)]
     public async Task After_every_step_both_answer_as_an_index_that_was_just_read(int seed, int stepsBetween)
     {
-        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        await using var both = await TwoProcesses.StartAsync(TestEngines.Current);
         var random = new Random(seed);
         var ids = new List<string>();
         var done = "";
@@ -44,7 +44,7 @@ public sealed class InterleavedWritesTests
     [Fact]
     public async Task Writers_searchers_and_merges_of_both_at_the_same_time_lose_nothing()
     {
-        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        await using var both = await TwoProcesses.StartAsync(TestEngines.Current);
         await both.WarmAsync("The kettle is on.");
 
         async Task WriteAsync(TestApp writer, TestApp reader, int number)
@@ -80,7 +80,7 @@ public sealed class InterleavedWritesTests
     [Fact]
     public async Task Of_two_merges_at_once_one_gives_way_and_takes_over_what_the_other_wrote()
     {
-        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        await using var both = await TwoProcesses.StartAsync(TestEngines.Current);
         await both.WarmAsync("The kettle is on.", ("external_id", "e1"));
         await MergeAsync(both.A);
         for (var round = 0; round < 10; round++)
@@ -102,7 +102,7 @@ public sealed class InterleavedWritesTests
     [Fact]
     public async Task A_merge_that_built_on_an_older_state_publishes_nothing()
     {
-        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        await using var both = await TwoProcesses.StartAsync(TestEngines.Current);
         var database = both.A.Services.GetRequiredService<Database>();
         await both.WarmAsync("The kettle is on.", ("external_id", "e1"));
         await MergeAsync(both.A);

@@ -3,7 +3,6 @@ using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Tests.Testing;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
 
@@ -91,12 +90,15 @@ public sealed class IndexLifeTests : IDisposable
         Assert.Empty((await restarted.As("acme").SearchAsync("zeppelin", ("mode", "lexical"))).Items());
     }
 
+    /// <summary>As many zeros as there were bytes.</summary>
+    private static string Zeros => TestEngines.Current == TestEngine.Sqlite ? "zeroblob(length(data))" : "decode(repeat('00', length(data)), 'hex')";
+
     public static TheoryData<string> Damages =>
     [
         "UPDATE index_segments SET data = substr(data, 1, length(data) / 2)",
-        "UPDATE index_segments SET data = x''",
-        "UPDATE index_segments SET data = data || x'00'",
-        "UPDATE index_segments SET data = zeroblob(length(data))",
+        "UPDATE index_segments SET data = substr(data, 1, 0)",
+        "UPDATE index_segments SET data = data || substr(data, 1, 1)",
+        $"UPDATE index_segments SET data = {Zeros}",
         "DELETE FROM index_segments",
         "UPDATE index_states SET segments = '[123]'",
         "UPDATE index_states SET segments = 'garbage'",
@@ -107,7 +109,7 @@ public sealed class IndexLifeTests : IDisposable
     public async Task A_damaged_index_is_built_from_the_memories_again(string damage)
     {
         var before = await FillMergedAsync();
-        Run(damage);
+        await RawDatabase.RunAsync(_folder, "acme", damage);
 
         await using var restarted = await TestApp.StartInAsync(_folder);
 
@@ -120,16 +122,24 @@ public sealed class IndexLifeTests : IDisposable
         var before = await FillMergedAsync();
         await using var server = await TestApp.StartInAsync(_folder);
         var tenant = new Tenant("acme");
-        var length = Number("SELECT length(data) FROM index_segments");
+        await using var connection = await RawDatabase.OpenAsync(_folder, "acme");
+        var data = (byte[])(await RawDatabase.ScalarAsync(connection, "SELECT data FROM index_segments"))!;
         var loader = server.Services.GetRequiredService<IndexLoader>();
         var right = (await loader.LoadAsync(tenant, Ct)).Lexical.LiveCount;
 
+        // The same again restores it.
+        Task FlipAsync(int at)
+        {
+            data[at] ^= 0x55;
+            return RawDatabase.ScalarAsync(connection, "UPDATE index_segments SET data = @data", ("data", data));
+        }
+
         for (var step = 0; step < 40; step++)
         {
-            var at = (int)(step * length / 40);
-            Flip(at);
+            var at = step * data.Length / 40;
+            await FlipAsync(at);
             var loaded = await loader.LoadAsync(tenant, Ct);
-            Flip(at);
+            await FlipAsync(at);
 
             // Built anew, it has no segments to build on.
             Assert.Equal(right, loaded.Lexical.LiveCount);
@@ -143,7 +153,7 @@ public sealed class IndexLifeTests : IDisposable
     public async Task After_a_damage_the_next_merge_makes_the_index_whole_again()
     {
         var before = await FillMergedAsync();
-        Run("UPDATE index_segments SET data = zeroblob(length(data))");
+        await RawDatabase.RunAsync(_folder, "acme", $"UPDATE index_segments SET data = {Zeros}");
         await using (var server = await TestApp.StartInAsync(_folder))
         {
             await MergeAsync(server);
@@ -282,42 +292,5 @@ public sealed class IndexLifeTests : IDisposable
         await FillAsync(server.As("acme"));
         await MergeAsync(server);
         return await AnswersAsync(server.As("acme"));
-    }
-
-    /// <summary>Turns a byte's bits over; the same again restores it.</summary>
-    private void Flip(int at)
-    {
-        using var connection = Open();
-        using var read = connection.CreateCommand();
-        read.CommandText = "SELECT data FROM index_segments";
-        var data = (byte[])read.ExecuteScalar()!;
-        data[at] ^= 0x55;
-        using var write = connection.CreateCommand();
-        write.CommandText = "UPDATE index_segments SET data = $data";
-        write.Parameters.AddWithValue("$data", data);
-        write.ExecuteNonQuery();
-    }
-
-    private void Run(string sql)
-    {
-        using var connection = Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
-
-    private long Number(string sql)
-    {
-        using var connection = Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
-    }
-
-    private SqliteConnection Open()
-    {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(_folder, "memoir.db")};Pooling=False");
-        connection.Open();
-        return connection;
     }
 }

@@ -10,7 +10,7 @@ using static Memoir.Tests.Testing.TestDatabase;
 namespace Memoir.Tests.Kit.Data;
 
 /// <summary>A storage that refuses costs the write it refused and no acknowledged one.</summary>
-public sealed class StorageFaultTests : IDisposable
+public sealed class SqliteStorageFaultTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("memoir-fault-").FullName;
 

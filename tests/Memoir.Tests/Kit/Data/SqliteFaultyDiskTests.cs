@@ -6,7 +6,7 @@ using Memoir.Tests.Testing;
 namespace Memoir.Tests.Kit.Data;
 
 /// <summary>The real program on storage that fails: a full disk costs writes and heals, a failed write or sync ends all writing until a restart.</summary>
-public sealed class FaultyDiskTests : IDisposable
+public sealed class SqliteFaultyDiskTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("memoir-disk-").FullName;
     private bool _isMounted;
