@@ -1,3 +1,4 @@
+using Memoir.Server.Commands.Copy;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 
@@ -8,7 +9,7 @@ internal static class Canaries
 {
     private const int RowsOfEach = 1_203; // More than one portion.
 
-    /// <returns>The tables.</returns>
+    /// <returns>The tables that are copied.</returns>
     public static IReadOnlyList<string> Fill(string file, params string[] tenants)
     {
         using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
@@ -36,13 +37,16 @@ internal static class Canaries
         using var command = connection.CreateCommand();
         command.CommandText = """
             SELECT m.name, c.name, c.type, c."notnull" FROM sqlite_master m JOIN pragma_table_info(m.name) c
-            WHERE m.type = 'table' AND m.name <> 'schema_migrations' ORDER BY m.name, c.cid
+            WHERE m.type = 'table' ORDER BY m.name, c.cid
             """;
         using var reader = command.ExecuteReader();
         var found = new List<(string, string, string, bool)>();
         while (reader.Read())
         {
-            found.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3) == 0));
+            if (!CopiedTables.NotCopied.Contains(reader.GetString(0)))
+            {
+                found.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3) == 0));
+            }
         }
 
         return found;
