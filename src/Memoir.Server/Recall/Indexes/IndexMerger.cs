@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Memoir.Kit.Data;
 using Memoir.Server.Recall.Segments;
 using Memoir.Server.Tenants;
@@ -107,28 +108,22 @@ internal sealed partial class IndexMerger(
     /// <returns>Null when the tenant was erased meanwhile.</returns>
     private async Task<WrittenSegment?> WritePartsAsync(Tenant tenant, Guid epoch, byte[] data, CancellationToken ct)
     {
-        long? id = null;
+        var segment = NewSegment();
         var parts = 0;
         foreach (var chunk in data.Chunk(PartBytes))
         {
             var number = parts++;
-            id = await database.WriteAsync(tenant, async session =>
-            {
-                var segment = id ?? await NewSegmentAsync(session);
-                return await IndexStore.InsertPartAsync(session, epoch, segment, number, chunk) ? segment : (long?)null;
-            }, ct);
-            if (id is null)
+            if (!await database.WriteAsync(tenant, session => IndexStore.InsertPartAsync(session, epoch, segment, number, chunk), ct))
             {
                 return null;
             }
         }
 
-        return id is null ? null : new WrittenSegment(id.Value, parts);
+        return new WrittenSegment(segment, parts);
     }
 
-    /// <summary>A number that no stored segment of the tenant has, also after the clock was set back; taken by its first part.</summary>
-    private async Task<long> NewSegmentAsync(Session session) =>
-        Math.Max(time.Now().ToMicroseconds(), await IndexStore.LastSegmentAsync(session) + 1);
+    /// <summary>A number that is never used again, in whatever process: what is published under it must be what was written under it.</summary>
+    private static long NewSegment() => BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))) & long.MaxValue;
 
     private Task<IndexState?> PublishAsync(
         Tenant tenant, IndexState from, long mergedSequence, long[] segments, WrittenSegment segment,

@@ -63,9 +63,6 @@ internal static class IndexStore
         await session.ScalarAsync(
             "SELECT COUNT(*) FROM index_segments WHERE tenant_id = @Tenant AND segment_id = @segment", new { segment }) ?? 0;
 
-    public static async Task<long> LastSegmentAsync(Session session) =>
-        await session.ScalarAsync("SELECT MAX(segment_id) FROM index_segments WHERE tenant_id = @Tenant", new { }) ?? 0;
-
     public static async Task<byte[]> ReadSegmentAsync(Session session, long segment)
     {
         const string sql = """

@@ -119,6 +119,22 @@ public sealed class InterleavedWritesTests
         await both.AssertCurrentAsync("a merge that came too late");
     }
 
+    [Fact]
+    public async Task The_number_of_a_segment_is_never_used_again()
+    {
+        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        var seen = new List<long>();
+        foreach (var process in new[] { both.A, both.B, both.A })
+        {
+            await process.As("acme").StoreAsync("The kettle is on.");
+            await MergeAsync(process);
+            seen.AddRange(Loaded(process).State!.Segments);
+            await EraseAsync(process); // Nothing that is stored tells any more which numbers there were; the clock stands still.
+        }
+
+        Assert.Equal(3, seen.Distinct().Count());
+    }
+
     private static async Task<string> StepAsync(TwoProcesses both, TestApp process, Random random, List<string> ids, int step)
     {
         both.A.Time.Advance(TimeSpan.FromSeconds(1));
