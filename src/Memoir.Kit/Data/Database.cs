@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Engines;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Telemetry;
 using Memoir.Kit.Data.Postgres;

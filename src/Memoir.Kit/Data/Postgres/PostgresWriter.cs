@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Engines;
 using System.Diagnostics;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;

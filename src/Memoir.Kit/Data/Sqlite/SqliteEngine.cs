@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Engines;
 using Memoir.Kit.Telemetry;
 using Microsoft.Data.Sqlite;
 

@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Engines;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;

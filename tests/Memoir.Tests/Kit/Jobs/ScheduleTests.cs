@@ -1,5 +1,4 @@
 using Memoir.Kit.Jobs;
-using Memoir.Tests.Testing;
 
 namespace Memoir.Tests.Kit.Jobs;
 
@@ -76,6 +75,6 @@ public sealed class ScheduleTests
         return SetBackAsync(fixture, time);
     }
 
-    private static Task SetBackAsync(JobFixture fixture, TimeSpan time) => fixture.Store.Database.SystemWriteAsync(
+    private static Task<int> SetBackAsync(JobFixture fixture, TimeSpan time) => fixture.Store.Database.SystemWriteAsync(
         session => session.ExecuteAsync("UPDATE schedules SET due_at = due_at - @time", new { time = (long)time.TotalMicroseconds }), Ct);
 }

@@ -67,7 +67,9 @@ public sealed class IsolationSelfTestTests
         bool IsForeign(HttpContext http) => http.Request.Headers["x-api-key"] == planted[0];
 
         // Whose requests they are: the first key that is used asks, the second looks at the other tenant's own.
-        RequestDelegate Watching(RequestDelegate next, List<string> keys, Action<string> learn) => async http =>
+        RequestDelegate Watching(RequestDelegate next, List<string> keys, Action<string> learn) => http => WatchAsync(http, next, keys, learn);
+
+        async Task WatchAsync(HttpContext http, RequestDelegate next, List<string> keys, Action<string> learn)
         {
             var key = http.Request.Headers["x-api-key"].ToString();
             if (!keys.Contains(key))
@@ -82,7 +84,7 @@ public sealed class IsolationSelfTestTests
             }
 
             await next(http);
-        };
+        }
     }
 
     [Fact]

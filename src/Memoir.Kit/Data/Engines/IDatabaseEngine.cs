@@ -1,4 +1,4 @@
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Engines;
 
 /// <summary>What holds the data: SQLite inside the process, or a PostgreSQL server.</summary>
 internal interface IDatabaseEngine : IDisposable

@@ -1,6 +1,6 @@
 using Memoir.Kit.Telemetry.Tracing;
 
-namespace Memoir.Kit.Data;
+namespace Memoir.Kit.Data.Engines;
 
 /// <summary>A write closure on its way: it waits, runs, maybe runs again, and is answered after the commit.</summary>
 internal abstract class PendingWrite(Tenant? tenant, CancellationToken ct)
