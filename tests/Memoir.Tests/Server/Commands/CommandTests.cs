@@ -28,7 +28,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("--no-load", "eval", "--help")]
     [InlineData("--url", "demo", "-h")]
     [InlineData("--ready", "help", "healthcheck")]
-    [InlineData("serves the API", "serve", "--help")]
+    [InlineData("answers requests", "serve", "--help")]
     [InlineData("environment variables", "help", "serve")]
     public async Task A_command_has_a_help_of_its_own(string says, params string[] arguments)
     {
