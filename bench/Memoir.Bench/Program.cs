@@ -39,8 +39,9 @@ static int Usage()
         usage: dotnet run -c Release --project bench/Memoir.Bench -- <command>
 
           service [--sizes 1k,10k,100k] [--tenants 1,100] [--quick] [--url URL --api-key KEY] [--server DLL]
-                  [--out FILE] [--table NAME]
-              stores and searches through a running server, beside the machine's own limits
+                  [--database postgresql://… [--admin postgresql://…] [--both]] [--out FILE] [--table NAME]
+              stores and searches through a running server, beside the machine's own limits; on PostgreSQL in databases
+              that the role of --admin makes and drops; --both: on SQLite too, both beside each other
           recall-offline SET.json [--half 0|1] [--param Name=value ...]   recall of a question set, without a server
           recall-ablation SET.json [--half 0|1]                           what each step of the recipe brings
           recall-fusion SET.json [--half 0|1]                             words together with the builtin vectors, by weight and floor

@@ -31,6 +31,7 @@ public static class KitFeature
         builder.Services.AddSingleton<Database>();
         builder.Services.AddSingleton<Transfers>();
         builder.Services.AddSingleton<JobQueue>();
+        builder.Services.AddSingleton<Schedule>();
         builder.Services.AddHostedService<Drain>();
         builder.AddBackground<JobWorker>(ServerRole.Worker);
         builder.AddListener();

@@ -52,16 +52,22 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
 
     /// <summary>Brings the database up to date and serves nothing.</summary>
     /// <returns>How many migrations were applied, and where.</returns>
-    public async Task<(int Applied, string Location)> MigrateAsync(CancellationToken ct)
+    public Task<(int Applied, string Location)> MigrateAsync(CancellationToken ct) => UseAsync(async services =>
+    {
+        PrepareFolder(services.GetRequiredService<IOptions<DatabaseOptions>>().Value);
+        var database = services.GetRequiredService<Database>();
+        return (await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), ct), database.Location);
+    });
+
+    /// <summary>Lends a command the server's parts under the user's settings, without a server.</summary>
+    public async Task<T> UseAsync<T>(Func<IServiceProvider, Task<T>> work)
     {
         var builder = WebApplication.CreateSlimBuilder([ReadOnce]);
         add(builder);
         builder.Logging.SetMinimumLevel(LogLevel.Error);
         await using var app = builder.Build();
         app.Services.GetService<IStartupValidator>()?.Validate();
-        PrepareFolder(app.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value);
-        var database = app.Services.GetRequiredService<Database>();
-        return (await database.MigrateAsync(typeof(Startup).Assembly, app.Services.GetRequiredService<TimeProvider>(), ct), database.Location);
+        return await work(app.Services);
     }
 
     /// <summary>The same server inside a command: on a free port of this machine, and for the holder of the key alone.</summary>
@@ -147,7 +153,8 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         await app.WaitForShutdownAsync();
     }
 
-    private static void PrepareFolder(DatabaseOptions options)
+    /// <exception cref="StartupException">The folder of the data cannot be made or used.</exception>
+    public static void PrepareFolder(DatabaseOptions options)
     {
         if (options.IsPostgres)
         {

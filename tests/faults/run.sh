@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [slow]"
+usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [postgres] [slow]"
 quick=false
 cycles=
 file_systems=xfs,ext4
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
       [ "$1" = --cycles ] && cycles=$2 || file_systems=$2
       shift
       ;;
-    kill9 | powercut | fsync | full | recovery | jobs | slow) chosen+=("$1") ;;
+    kill9 | powercut | fsync | full | recovery | jobs | postgres | slow) chosen+=("$1") ;;
     *)
       echo "$usage" >&2
       exit 64
@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
 done
 
 named=${#chosen[@]}
-[ "$named" -gt 0 ] || chosen=(kill9 powercut fsync full recovery jobs slow)
+[ "$named" -gt 0 ] || chosen=(kill9 powercut fsync full recovery jobs postgres slow)
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
 dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
@@ -161,6 +161,26 @@ jobs_tests() {
   $quick && size=(--jobs 600 --good 150)
   run jobs "${size[@]}"
   run jobs --expect-doubles "${size[@]}" --server "$(broken JobsWithoutFence)"
+}
+
+# A server of its own, for it is killed with everything that it started.
+postgres() {
+  local size=(--rounds 12) control=(--jobs 5000)
+  $quick && size=(--rounds 1 --jobs 300) && control=(--jobs 1000)
+  [ -z "$cycles" ] || size+=(--rounds "$cycles")
+  MEMOIR_POSTGRES_CACHE=${MEMOIR_POSTGRES_CACHE:-/var/tmp/memoir-postgres-$(id -u)}
+  export MEMOIR_POSTGRES_CACHE MEMOIR_POSTGRES_DATA=$MEMOIR_POSTGRES_CACHE/faults MEMOIR_POSTGRES_PORT=${MEMOIR_FAULTS_POSTGRES_PORT:-25470}
+  export MEMOIR_FAULTS_POSTGRES=$PWD/scripts/postgres.sh
+  "$MEMOIR_FAULTS_POSTGRES" install || { skip postgres "scripts/postgres.sh cannot install a PostgreSQL here"; return 0; }
+  "$MEMOIR_FAULTS_POSTGRES" reset
+  run postgres "${size[@]}"
+
+  # A crash of the server shows what it had promised and not written; the others would only take time.
+  local few=(--rounds 3 --jobs 0)
+  run postgres "${few[@]}" --faults "server crashed" --expect-loss --server "$(broken Storage)" --seeded AsyncCommit
+  run postgres "${few[@]}" --faults "API killed" --expect-loss --server "$(broken Storage)" --seeded AckBeforeCommit
+  run postgres --rounds 10 "${control[@]}" --writers 1 --faults "worker frozen,clock set" --expect-doubles --server "$(broken JobsWithoutFence)"
+  "$MEMOIR_FAULTS_POSTGRES" reset
 }
 
 slow() {

@@ -3,17 +3,19 @@ using System.Globalization;
 namespace Memoir.Bench.Limits;
 
 /// <summary>How much of the machine others used during a run: figures taken beside busy neighbours are not comparable.</summary>
-internal sealed class Neighbours(int? child)
+/// <param name="child">The server under test.</param>
+/// <param name="helpers">Clock ticks of what works for it, such as its database.</param>
+internal sealed class Neighbours(int? child, Func<long>? helpers = null)
 {
     private readonly (long Busy, long Total) _machine = Machine();
-    private readonly long _own = Own(child);
+    private readonly long _own = Own(child) + (helpers?.Invoke() ?? 0);
 
     /// <summary>The share of all cores that went to others than this process, the child and ended children; null where the system does not tell.</summary>
     public double? Share()
     {
         var (busy, total) = Machine();
         return total > _machine.Total
-            ? Math.Max(0, busy - _machine.Busy - (Own(child) - _own)) / (double)(total - _machine.Total)
+            ? Math.Max(0, busy - _machine.Busy - (Own(child) + (helpers?.Invoke() ?? 0) - _own)) / (double)(total - _machine.Total)
             : null;
     }
 

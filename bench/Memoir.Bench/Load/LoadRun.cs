@@ -31,7 +31,10 @@ internal sealed record LoadResult(LatencyHistogram Latency, double Seconds, long
     /// <summary>Processor time that the server spent meanwhile.</summary>
     public double? CpuSeconds { get; init; }
 
-    /// <summary>What the server wrote to the disk meanwhile.</summary>
+    /// <summary>Processor time that its database spent meanwhile in processes of its own.</summary>
+    public double? DatabaseCpuSeconds { get; init; }
+
+    /// <summary>What the server wrote to the disk meanwhile; with a database of its own processes, the growth of that one's log.</summary>
     public long? WrittenBytes { get; init; }
 }
 

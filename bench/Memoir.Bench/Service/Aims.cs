@@ -19,7 +19,7 @@ internal static class Aims
         {
             var isMillion = row.Memories >= 1_000_000;
             var isLarge = row.Memories >= 100_000;
-            var line = row switch
+            var line = row.Engine is Engine.Postgres ? Postgres(row) : row switch
             {
                 { Operation: Operation.Store, Clients: 1 } =>
                     AtMost(row, "store, 1 client, p50 ≤ 3 × (echo + bare commit), ms", row.P50, 3 * (echo + commit)),
@@ -47,8 +47,23 @@ internal static class Aims
         }
     }
 
+    private static string? Postgres(Measurement row)
+    {
+        var isMillion = row.Memories >= 1_000_000;
+        return row switch
+        {
+            { Operation: Operation.Store, Clients: 1 } => AtMost(row, "PostgreSQL: store, 1 client, p50, ms", row.P50, 3),
+            { Operation: Operation.Batch, Clients: 4 } =>
+                AtLeast(row, $"PostgreSQL: {row.Title}, messages per second", row.UnitsPerSecond, 10_000),
+            { Operation: Operation.Search, Clients: 1, Memories: >= 100_000, Tenants: 1 } =>
+                AtMost(row, "PostgreSQL: search, 1 client, p95, ms", row.P95, isMillion ? 60 : 25),
+            { Operation: Operation.Mix } => AtMost(row, "PostgreSQL: mixed, 128 clients, errors", row.Result.Errors, 0),
+            _ => null,
+        };
+    }
+
     private static Measurement? Idle(IReadOnlyList<Measurement> all, Measurement row) => all.FirstOrDefault(
-        other => other is { Operation: Operation.Search, Clients: 1 } && other.Memories == row.Memories && other.Tenants == row.Tenants);
+        other => other is { Operation: Operation.Search, Clients: 1 } && other.Engine == row.Engine && other.Memories == row.Memories && other.Tenants == row.Tenants);
 
     private static string AtMost(Measurement row, string aim, double figure, double bound) =>
         Line(row, aim, figure, bound, figure <= bound, bound == 0 ? figure : figure / bound);

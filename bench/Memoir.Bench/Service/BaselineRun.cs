@@ -1,4 +1,5 @@
 using Memoir.Bench.Corpus;
+using Memoir.Bench.Hosts;
 using Memoir.Bench.Limits;
 
 namespace Memoir.Bench.Service;
@@ -25,6 +26,19 @@ internal static class BaselineRun
         AddCommits(options, folder, 1, rows);
         AddCommits(options, folder, 100, rows);
         rows.Add(new Measurement(Operation.MemoryRead, "machine: reading memory, a MB each", 1, MemoryRead.Measure(options.Duration)));
+    }
+
+    /// <summary>What PostgreSQL itself allows, on a database that is dropped again.</summary>
+    public static void AddPostgres(ServiceOptions options, List<Measurement> rows)
+    {
+        using var database = PostgresDatabase.Create(options.DatabaseUrl!, options.AdminUrl ?? options.DatabaseUrl!);
+        rows.Add(new Measurement(
+            Operation.PostgresInsert, "machine: PostgreSQL, durable INSERT of a row", 1, PostgresLimits.Insert(database, options.Duration)));
+        rows.Add(new Measurement(
+            Operation.PostgresCopy, $"machine: PostgreSQL, durable COPY of {PostgresLimits.RowsPerCopy} rows", 1, PostgresLimits.Copy(database, options.Duration))
+        {
+            Units = PostgresLimits.RowsPerCopy,
+        });
     }
 
     /// <summary>The two limits that a bound is made of, once more: the aims take the best figure, so that a busy moment flatters nobody.</summary>

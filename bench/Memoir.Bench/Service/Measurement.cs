@@ -9,6 +9,8 @@ internal enum Operation
     EmptyEndpoint,
     JsonEcho,
     BareCommit,
+    PostgresInsert,
+    PostgresCopy,
     MemoryRead,
     StartToReady,
     StartToAnswer,
@@ -24,6 +26,9 @@ internal enum Operation
 /// <summary>One row of the table.</summary>
 internal sealed record Measurement(Operation Operation, string Title, int Clients, LoadResult Result)
 {
+    /// <summary>Null for the limits of the machine.</summary>
+    public Engine? Engine { get; init; }
+
     public int? Memories { get; init; }
 
     public int? Tenants { get; init; }
@@ -43,13 +48,17 @@ internal sealed record Measurement(Operation Operation, string Title, int Client
 
     public string Row()
     {
-        var isStart = Operation is Operation.StartToReady or Operation.StartToAnswer or Operation.FirstSearch;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"| {Title} | {Number(Memories)} | {Number(Tenants)} | {Clients} | {Result.Latency.Count:N0} | {P50:N3} | {P95:N3} "
-            + $"| {Result.Latency.Milliseconds(0.99):N3} | {(isStart ? "" : UnitsPerSecond.ToString("N0", CultureInfo.InvariantCulture))} "
+            + $"| {Result.Latency.Milliseconds(0.99):N3} | {Rate()} "
             + $"| {Result.Errors} | {Result.Others:P0} | {Megabytes(ResidentBytes)} | {Megabytes(DiskBytes)} |");
     }
+
+    /// <summary>Units per second; empty for starts, which come one by one.</summary>
+    public string Rate() => Operation is Operation.StartToReady or Operation.StartToAnswer or Operation.FirstSearch
+        ? ""
+        : UnitsPerSecond.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>The same in a few words, for the one who waits.</summary>
     public string Progress() => string.Create(

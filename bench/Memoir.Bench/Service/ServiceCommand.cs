@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Memoir.Bench.Corpus;
+using Memoir.Bench.Hosts;
 using Memoir.Bench.Limits;
+using Npgsql;
 
 namespace Memoir.Bench.Service;
 
@@ -33,14 +35,25 @@ internal static class ServiceCommand
             var vocabulary = new Vocabulary();
             var conversations = new Conversations(vocabulary, seed: 1);
             await BaselineRun.RunAsync(options, conversations, scratch.FullName, rows, ct);
+            if (options.DatabaseUrl is not null)
+            {
+                BaselineRun.AddPostgres(options, rows);
+            }
+
             rows.ForEach(row => Console.Error.WriteLine(row.Progress()));
             foreach (var tenants in options.Tenants)
             {
                 foreach (var size in options.Sizes)
                 {
-                    var folder = scratch.CreateSubdirectory($"{size}-{tenants}").FullName;
-                    await new SizeRun(options, vocabulary, size, tenants, folder, rows, costs).RunAsync(ct);
-                    Directory.Delete(folder, recursive: true);
+                    foreach (var engine in options.MeasuredEngines)
+                    {
+                        var folder = scratch.CreateSubdirectory($"{size}-{tenants}").FullName;
+                        using var database = engine is Engine.Postgres
+                            ? PostgresDatabase.Create(options.DatabaseUrl!, options.AdminUrl ?? options.DatabaseUrl!)
+                            : null;
+                        await new SizeRun(options, vocabulary, size, tenants, new Place(folder, database), rows, costs).RunAsync(ct);
+                        Directory.Delete(folder, recursive: true);
+                    }
                 }
 
                 if (!options.Quick)
@@ -49,7 +62,7 @@ internal static class ServiceCommand
                 }
             }
         }
-        catch (Exception error) when (error is InvalidOperationException or SocketException or FileNotFoundException)
+        catch (Exception error) when (error is InvalidOperationException or SocketException or FileNotFoundException or NpgsqlException)
         {
             Console.Error.WriteLine(error.Message);
             return 1;
@@ -90,9 +103,13 @@ internal static class ServiceCommand
                 + $"{(options.Quick ? "quick run, not for comparison" : "full run")}, {took.TotalSeconds:N0} s; "
                 + $"other processes used {neighbours:P0} of the machine meanwhile."),
             "",
-            Measurement.Header,
         };
-        lines.AddRange(rows.Select(row => row.Row()));
+        if (options.Both)
+        {
+            lines.AddRange([Engines.Header, .. Engines.Rows(rows), ""]);
+        }
+
+        lines.AddRange([Measurement.Header, .. rows.Where(row => !options.Both || row.Engine is null).Select(row => row.Row())]);
         if (!options.Quick)
         {
             lines.AddRange(["", Aims.Header, .. Aims.Rows(rows)]);

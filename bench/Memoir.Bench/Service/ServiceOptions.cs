@@ -18,6 +18,17 @@ internal sealed record ServiceOptions
 
     public string? ApiKey { get; private init; }
 
+    /// <summary>PostgreSQL for the server under test, the role it works with; null measures on SQLite.</summary>
+    public string? DatabaseUrl { get; private init; }
+
+    /// <summary>The role that owns the tables, and that makes and drops the databases of a run.</summary>
+    public string? AdminUrl { get; private init; }
+
+    /// <summary>On SQLite first, then on PostgreSQL.</summary>
+    public bool Both { get; private init; }
+
+    public IReadOnlyList<Engine> MeasuredEngines => Both ? [Engine.Sqlite, Engine.Postgres] : [DatabaseUrl is null ? Engine.Sqlite : Engine.Postgres];
+
     public string ServerPath { get; private init; } = DefaultServerPath();
 
     public string? OutputFile { get; private init; }
@@ -42,6 +53,12 @@ internal sealed record ServiceOptions
                 continue;
             }
 
+            if (args[i] == "--both")
+            {
+                options = options with { Both = true };
+                continue;
+            }
+
             var value = i + 1 < args.Length ? args[i + 1] : throw new ArgumentException($"{args[i]} needs a value.");
             options = args[i++] switch
             {
@@ -50,13 +67,17 @@ internal sealed record ServiceOptions
                 "--url" => options with { Endpoint = EndpointOf(value) },
                 "--api-key" => options with { ApiKey = value },
                 "--server" => options with { ServerPath = Path.GetFullPath(value) },
+                "--database" => options with { DatabaseUrl = value },
+                "--admin" => options with { AdminUrl = value },
                 "--table" => options with { Table = value },
                 "--out" => options with { OutputFile = value },
                 var unknown => throw new ArgumentException($"Unknown option {unknown}."),
             };
         }
 
-        return options;
+        return options.Both && options.DatabaseUrl is null ? throw new ArgumentException("--both needs --database.")
+            : options.DatabaseUrl is not null && options.Endpoint is not null ? throw new ArgumentException("--url is a server that has its database already.")
+            : options;
     }
 
     private static int Count(string text) => text.EndsWith('k')

@@ -1,13 +1,17 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Memoir.Bench.Corpus;
+using Memoir.Bench.Hosts;
 using Memoir.Bench.Load;
 
 namespace Memoir.Bench.Service;
 
+/// <summary>Where the server under test keeps its data: a folder, and on PostgreSQL a database of its own.</summary>
+internal sealed record Place(string Folder, PostgresDatabase? Database);
+
 /// <summary>Fills one server to a size and measures it there: batches on the way, then search, start and single stores.</summary>
 internal sealed class SizeRun(
-    ServiceOptions options, Vocabulary vocabulary, int memories, int tenants, string folder, List<Measurement> rows, List<Cost> costs)
+    ServiceOptions options, Vocabulary vocabulary, int memories, int tenants, Place place, List<Measurement> rows, List<Cost> costs)
 {
     private const string WarmupTenant = "bench-warmup";
 
@@ -54,7 +58,7 @@ internal sealed class SizeRun(
 
     private Task<Target> OpenAsync(CancellationToken ct) => options.Endpoint is { } endpoint
         ? Task.FromResult(Target.Running(endpoint, options.ApiKey))
-        : Target.StartServerAsync(options.ServerPath, folder, ct);
+        : Target.StartServerAsync(options.ServerPath, place.Folder, place.Database, ct);
 
     /// <summary>Lets the runtime compile the hot paths on a tenant that is erased again.</summary>
     private async Task WarmUpAsync(Target target, CancellationToken ct)
@@ -156,6 +160,7 @@ internal sealed class SizeRun(
     {
         rows.Add(new Measurement(operation, title, clients, result)
         {
+            Engine = EngineOf(),
             Memories = memories,
             Tenants = tenants,
             Units = units,
@@ -169,7 +174,8 @@ internal sealed class SizeRun(
     {
         if (target.Process is { } process)
         {
-            costs.Add(Cost.Of(memories, tenants, rows, process.ResidentBytes - (empty ?? 0), DiskBytes()));
+            costs.Add(Cost.Of(
+                EngineOf(), memories, tenants, rows, process.ResidentBytes - (empty ?? 0), place.Database?.Processes.ResidentBytes, DiskBytes()));
         }
     }
 
@@ -177,6 +183,7 @@ internal sealed class SizeRun(
     {
         rows.Add(new Measurement(operation, title, 1, new LoadResult(latency, 1, 0, null))
         {
+            Engine = EngineOf(),
             Memories = at,
             Tenants = tenants,
             ResidentBytes = target?.Process?.ResidentBytes,
@@ -184,8 +191,10 @@ internal sealed class SizeRun(
         Console.Error.WriteLine(rows[^1].Progress());
     }
 
-    private long DiskBytes() =>
-        new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+    private Engine EngineOf() => place.Database is null ? Engine.Sqlite : Engine.Postgres;
+
+    private long DiskBytes() => place.Database?.DiskBytes ??
+        new DirectoryInfo(place.Folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
 
     private static LatencyHistogram Once(TimeSpan time)
     {

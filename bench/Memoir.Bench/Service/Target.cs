@@ -12,8 +12,9 @@ internal sealed class Target : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private Target(IPEndPoint endpoint, string? apiKey, ServerProcess? process)
+    private Target(IPEndPoint endpoint, string? apiKey, ServerProcess? process, PostgresDatabase? database = null)
     {
+        Database = database;
         Endpoint = endpoint;
         Process = process;
         Requests = new Requests(endpoint, apiKey);
@@ -23,12 +24,15 @@ internal sealed class Target : IAsyncDisposable
 
     public ServerProcess? Process { get; }
 
+    /// <summary>The database of its own that the server works in; null on SQLite.</summary>
+    public PostgresDatabase? Database { get; }
+
     public Requests Requests { get; }
 
     public static Target Running(IPEndPoint endpoint, string? apiKey) => new(endpoint, apiKey, null);
 
     /// <summary>The product's server on a data folder, without limits and without a key, ready to answer.</summary>
-    public static async Task<Target> StartServerAsync(string serverPath, string folder, CancellationToken ct)
+    public static async Task<Target> StartServerAsync(string serverPath, string folder, PostgresDatabase? database, CancellationToken ct)
     {
         if (!File.Exists(serverPath))
         {
@@ -36,7 +40,7 @@ internal sealed class Target : IAsyncDisposable
         }
 
         var port = ServerProcess.FreePort();
-        var process = ServerProcess.Start(ServerProcess.DotnetHost, [serverPath], port, new Dictionary<string, string>
+        var settings = new Dictionary<string, string>
         {
             ["MEMORY_DATA_DIRECTORY"] = folder,
             ["MEMORY_HOST"] = "127.0.0.1",
@@ -44,8 +48,15 @@ internal sealed class Target : IAsyncDisposable
             ["MEMORY_GLOBAL_RATE_LIMIT"] = "off",
             ["MEMORY_TENANT_RATE_LIMIT"] = "off",
             ["MEMORY_LOG_LEVEL"] = "WARNING",
-        });
-        return await ReadyAsync(process, "/v1/admin/readiness", ct);
+        };
+        if (database is not null)
+        {
+            settings["MEMORY_DATABASE_URL"] = database.Url;
+            settings["MEMORY_DATABASE_ADMIN_URL"] = database.AdminUrl;
+        }
+
+        var process = ServerProcess.Start(ServerProcess.DotnetHost, [serverPath], port, settings);
+        return await ReadyAsync(process, "/v1/admin/readiness", database, ct);
     }
 
     public static async Task<Target> StartBaselineAsync(CancellationToken ct)
@@ -57,7 +68,7 @@ internal sealed class Target : IAsyncDisposable
             ? [typeof(Target).Assembly.Location, BaselineHost.Command, $"{port}"]
             : [BaselineHost.Command, $"{port}"];
         var process = ServerProcess.Start(self, arguments, port, new Dictionary<string, string>());
-        return await ReadyAsync(process, "/", ct);
+        return await ReadyAsync(process, "/", null, ct);
     }
 
     /// <summary>Sends every request once.</summary>
@@ -82,20 +93,23 @@ internal sealed class Target : IAsyncDisposable
 
     private async Task<LoadResult> RunAsync(LoadPlan plan, CancellationToken ct)
     {
-        var neighbours = new Neighbours(Process?.Id);
-        var (cpu, written) = (Process?.CpuSeconds, Process?.WrittenBytes);
+        var neighbours = new Neighbours(Process?.Id, Database is null ? null : () => Database.Processes.Ticks);
+        var (cpu, written, database) = (Process?.CpuSeconds, Written(), Database?.Processes.CpuSeconds);
         var result = await LoadRun.RunAsync(plan, ct);
         return result with
         {
             Others = neighbours.Share(),
             CpuSeconds = Process?.CpuSeconds - cpu,
-            WrittenBytes = Process?.WrittenBytes - written,
+            DatabaseCpuSeconds = Database?.Processes.CpuSeconds - database,
+            WrittenBytes = Written() - written,
         };
     }
 
-    private static async Task<Target> ReadyAsync(ServerProcess process, string path, CancellationToken ct)
+    private long? Written() => Database?.LogBytes ?? Process?.WrittenBytes;
+
+    private static async Task<Target> ReadyAsync(ServerProcess process, string path, PostgresDatabase? database, CancellationToken ct)
     {
-        var target = new Target(process.Endpoint, null, process);
+        var target = new Target(process.Endpoint, null, process, database);
         var probe = target.Requests.Get(path);
         while (!await AnswersAsync(process.Endpoint, probe, ct))
         {

@@ -35,6 +35,38 @@ public static partial class Migrator
         StartupException Failed(Exception cause) => new($"{database.Location} cannot be brought up to date{current}: {cause.Message.Split('\n')[0].TrimEnd()}", cause);
     }
 
+    /// <summary>How many files are not applied yet; nothing is changed.</summary>
+    /// <exception cref="StartupException">The database is not this program's, is newer than it, or holds half of a copy.</exception>
+    public static async Task<int> CountPendingAsync(this Database database, Assembly assembly, CancellationToken ct)
+    {
+        var migrations = Load(assembly, database.Dialect.Name);
+        return await database.SystemReadAsync(
+            async session =>
+            {
+                await RefuseUnfinishedCopyAsync(session);
+                return await session.ScalarAsync(session.Dialect.TableExists, new { table = "schema_migrations" }) is null
+                    ? migrations.Count
+                    : migrations.Count - await CountAppliedAsync(session, migrations);
+            },
+            ct);
+    }
+
+    /// <summary>Marks the database as one that a copy is written to: until all of it is there, nothing starts on it.</summary>
+    /// <exception cref="StartupException">Another copy is written to it, or was interrupted.</exception>
+    public static Task<int> BeginCopyAsync(this Database database, TimeProvider time, CancellationToken ct) => database.MigrateAsync(
+        async session =>
+        {
+            await RefuseUnfinishedCopyAsync(session);
+            await session.ExecuteAsync("CREATE TABLE unfinished_copy (since BIGINT NOT NULL)", new { });
+            await session.ExecuteAsync("INSERT INTO unfinished_copy (since) VALUES (@now)", new { now = time.Now() });
+            return 0;
+        },
+        ct);
+
+    /// <summary>The copy is there, and as it should be.</summary>
+    public static Task<int> EndCopyAsync(this Database database, CancellationToken ct) =>
+        database.MigrateAsync(session => session.ExecuteAsync("DROP TABLE unfinished_copy", new { }), ct);
+
     internal static IReadOnlyList<Migration> Load(Assembly assembly, string engine)
     {
         var found = new List<Migration>();
@@ -70,6 +102,7 @@ public static partial class Migrator
 
     private static async Task<int> ApplyAsync(Session session, IReadOnlyList<Migration> migrations, DateTimeOffset now, Action<string> begin)
     {
+        await RefuseUnfinishedCopyAsync(session);
         const string createTable = """
             CREATE TABLE schema_migrations (
                 number     BIGINT NOT NULL PRIMARY KEY,
@@ -82,9 +115,35 @@ public static partial class Migrator
             await session.ExecuteAsync(createTable, new { });
         }
 
+        var count = await CountAppliedAsync(session, migrations);
+        foreach (var migration in migrations.Skip(count))
+        {
+            begin($" with migration {migration.Number:D4}_{migration.Name}");
+            foreach (var statement in Statements(migration.Sql))
+            {
+                await session.ExecuteAsync(statement, new { });
+            }
+
+            await session.ExecuteAsync(
+                "INSERT INTO schema_migrations (number, name, checksum, applied_at) VALUES (@Number, @Name, @Checksum, @now)",
+                new { migration.Number, migration.Name, migration.Checksum, now });
+        }
+
+        return migrations.Count - count;
+    }
+
+    private static async Task RefuseUnfinishedCopyAsync(Session session)
+    {
+        if (await session.ScalarAsync(session.Dialect.TableExists, new { table = "unfinished_copy" }) is not null)
+        {
+            throw new StartupException("The database holds a part of a copy that is being written or was interrupted. Drop it, make it anew and run memoir copy again.");
+        }
+    }
+
+    private static async Task<int> CountAppliedAsync(Session session, IReadOnlyList<Migration> migrations)
+    {
         var applied = await session.QueryAsync<AppliedMigration>(
             "SELECT number, name, checksum FROM schema_migrations ORDER BY number", new { });
-
         foreach (var old in applied)
         {
             if (old.Number > migrations.Count)
@@ -98,20 +157,7 @@ public static partial class Migrator
             }
         }
 
-        foreach (var migration in migrations.Skip(applied.Count))
-        {
-            begin($" with migration {migration.Number:D4}_{migration.Name}");
-            foreach (var statement in Statements(migration.Sql))
-            {
-                await session.ExecuteAsync(statement, new { });
-            }
-
-            await session.ExecuteAsync(
-                "INSERT INTO schema_migrations (number, name, checksum, applied_at) VALUES (@Number, @Name, @Checksum, @now)",
-                new { migration.Number, migration.Name, migration.Checksum, now });
-        }
-
-        return migrations.Count - applied.Count;
+        return applied.Count;
     }
 
     [GeneratedRegex(@"\.Migrations\.(?<engine>[a-z]+)\.(?<number>\d{4})_(?<name>[a-z0-9_]+)\.sql$")]

@@ -19,14 +19,25 @@ internal abstract class PendingWrite(Tenant? tenant, CancellationToken ct)
     /// <summary>False when the caller gave up before its closure ran; after that its cancellation is ignored.</summary>
     public bool TryStart()
     {
+        if (IsAbandoned())
+        {
+            return false;
+        }
+
+        Spans?.Started();
+        return true;
+    }
+
+    /// <summary>True, and answered, when the caller gave up: what was not kept is then not begun again.</summary>
+    public bool IsAbandoned()
+    {
         if (!ct.IsCancellationRequested)
         {
-            Spans?.Started();
-            return true;
+            return false;
         }
 
         Fail(new OperationCanceledException(ct));
-        return false;
+        return true;
     }
 
     /// <summary>Runs the closure from its beginning.</summary>

@@ -40,6 +40,14 @@ public abstract class Session
     /// </summary>
     public abstract Task SendAsync(string sql, object args);
 
+    /// <summary>
+    /// Runs an INSERT of one row, <c>INSERT INTO … VALUES (@Tenant, @Name, …)</c>, for each of many, as <see cref="SendAsync"/>
+    /// runs one. An engine across a network may make a single statement of them: a conflict clause must not meet two rows
+    /// of one call.
+    /// </summary>
+    public abstract Task SendManyAsync<T>(string sql, IReadOnlyList<T> rows)
+        where T : class;
+
     /// <summary>The first column of the first row as a number, or null. Also serves <c>… RETURNING</c>.</summary>
     public abstract Task<long?> ScalarAsync(string sql, object args);
 

@@ -1,5 +1,4 @@
 using Memoir.Kit.Data;
-using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Settings;
@@ -31,7 +30,8 @@ internal static class AdminFeature
         builder.Services.AddSingleton<CanaryPlanter>();
         builder.Services.AddSingleton<IsolationSelfTest>();
         builder.Services.AddSingleton<IJobHandler, CanaryJob>();
-        builder.AddBackground<Housekeeping>(ServerRole.Worker);
+        builder.Services.AddSingleton<Expiry>();
+        builder.Services.AddHostedService<Housekeeping>(); // In every role: each knows which keys it has seen.
     }
 
     /// <summary>First of all, so that what the server asks itself passes everything that a request from outside passes.</summary>

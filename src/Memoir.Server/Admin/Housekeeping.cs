@@ -1,30 +1,22 @@
-using Memoir.Kit.Data;
-using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Server.Access;
 
 namespace Memoir.Server.Admin;
 
-/// <summary>Once a minute: writes down when keys were used, forgets idempotency keys and jobs whose time is over, counts the queue.</summary>
+/// <summary>Once a minute, in every process: writes down which keys it has seen, counts the queue, and has forgotten what is over.</summary>
 internal sealed partial class Housekeeping(
-    Database database, ApiKeyService keys, JobQueue jobs, TimeProvider time, ILogger<Housekeeping> logger) : BackgroundService
+    ApiKeyService keys, JobQueue jobs, Expiry expiry, TimeProvider time, ILogger<Housekeeping> logger) : BackgroundService
 {
     public async Task RunOnceAsync(CancellationToken ct)
     {
         await keys.SaveUsesAsync(ct);
         await jobs.CountOpenAsync(ct);
-        while (await IdempotentRequest.PurgeAsync(database, time.Now(), ct) > 0)
-        {
-        }
-
-        while (await jobs.PurgeAsync(ct) > 0)
-        {
-        }
+        await expiry.RunAsync(ct);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), time);
+        using var timer = new PeriodicTimer(Expiry.Period, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))

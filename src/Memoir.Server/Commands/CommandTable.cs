@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Healthcheck;
@@ -13,7 +14,10 @@ namespace Memoir.Server.Commands;
 internal static class CommandTable
 {
     private static readonly Command[] Commands =
-        [DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition, MigrateCommand.Definition, HealthcheckCommand.Definition];
+    [
+        DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, HealthcheckCommand.Definition,
+    ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
     {

@@ -171,13 +171,16 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         var write = await indexes.BeginAsync(session, drafts.Count);
         var last = write.Counters.LastSequence - drafts.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
+        var known = await MemoryStore.FindByExternalIdAsync(
+            session, [.. drafts.Select(draft => draft.Memory.ExternalId).OfType<string>().Distinct(StringComparer.Ordinal)]);
         var memories = new Memory[drafts.Count];
+        var fresh = new List<Memory>(drafts.Count);
         var written = new List<Memory>(drafts.Count);
         var waiting = new List<Guid>();
         for (var i = 0; i < drafts.Count; i++)
         {
             var draft = drafts[i];
-            var old = draft.Memory.ExternalId is { } externalId ? await MemoryStore.FindByExternalIdAsync(session, externalId) : null;
+            var old = draft.Memory.ExternalId is { } externalId ? known.GetValueOrDefault(externalId) : null;
             if (old is not null && draft.Repeats(old))
             {
                 memories[i] = old;
@@ -191,11 +194,17 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             };
             if (old is null)
             {
-                await MemoryStore.InsertAsync(session, memory);
+                fresh.Add(memory);
                 write.Add(draft.AnalysedAs(memory), memory.Version, memory.Content);
             }
             else
             {
+                if (old.Sequence > last)
+                {
+                    await MemoryStore.InsertManyAsync(session, [.. fresh]); // It is one of these.
+                    fresh.Clear();
+                }
+
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
@@ -212,10 +221,16 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                     session, generation.Generation, memory.Sequence, vector, write.Counters.LastChange));
             }
 
+            if (memory.ExternalId is { } named)
+            {
+                known[named] = memory; // A later item may name it again.
+            }
+
             memories[i] = memory;
             written.Add(memory);
         }
 
+        await MemoryStore.InsertManyAsync(session, fresh);
         await vectors.RequestAsync(session, waiting);
         return (memories, written);
     }

@@ -11,7 +11,7 @@ internal static class MemoryStore
         occurred_at, stored_at, updated_at, expires_at, archived_at, embedding_status
         """;
 
-    public static Task InsertAsync(Session session, Memory memory)
+    public static Task InsertManyAsync(Session session, IReadOnlyList<Memory> memories)
     {
         const string sql = $"""
             INSERT INTO memories (tenant_id, {Columns}, scope)
@@ -20,7 +20,7 @@ internal static class MemoryStore
                 @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @EmbeddingStatus, 'user')
             """;
 
-        return session.SendAsync(sql, memory);
+        return session.SendManyAsync(sql, memories);
     }
 
     public static Task UpdateAsync(Session session, Memory memory)
@@ -65,11 +65,13 @@ internal static class MemoryStore
         return session.FindAsync<Memory>(sql, new { id });
     }
 
-    public static Task<Memory?> FindByExternalIdAsync(Session session, string externalId)
+    /// <summary>Those of the tenant's memories that have one of these external ids, by it.</summary>
+    public static async Task<Dictionary<string, Memory>> FindByExternalIdAsync(Session session, IReadOnlyList<string> externalIds)
     {
-        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND external_id = @externalId";
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND external_id IN @externalIds";
 
-        return session.FindAsync<Memory>(sql, new { externalId });
+        var found = externalIds.Count == 0 ? [] : await session.QueryAsync<Memory>(sql, new { externalIds });
+        return found.ToDictionary(memory => memory.ExternalId!, StringComparer.Ordinal);
     }
 
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences)

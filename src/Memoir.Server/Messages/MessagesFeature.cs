@@ -72,8 +72,9 @@ internal static class MessagesFeature
         var batch = MessageBatch.Read(body.Span);
         var caller = Caller.Of(http);
         var tenant = caller.ActIn(http, batch.TenantId);
+        var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
         Answer Accepted(IReadOnlyList<Memory> stored) => Answer.Of(
-            StatusCodes.Status202Accepted, batch.Answer(stored, http.Request.Path, RequestId.Of(http)), WireJson.Of<StoreBatchResponse>(), null);
+            StatusCodes.Status202Accepted, batch.Answer(stored, path, requestId), WireJson.Of<StoreBatchResponse>(), null);
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Accepted);
         return Accepted(batch.Accepted.Count == 0 && companion is null

@@ -7,7 +7,7 @@ namespace Memoir.Tests.Hostile;
 /// <summary>Every hostile request of docs/hostile-input.md against the real program over a raw connection.</summary>
 public sealed class CatalogueTests(HostileServer server) : IClassFixture<HostileServer>
 {
-    private static readonly HostileCase[] Cases = [.. FramingCases.All, .. BodyCases.All, .. InjectionCases.All, .. LimitCases.All];
+    private static readonly HostileCase[] Cases = [.. FramingCases.All, .. BodyCases.All, .. InjectionCases.All, .. LimitCases.All, .. TenancyCases.All];
 
     /// <summary>Attacks that are no single request, with the tests that make them.</summary>
     private static readonly (string Id, string What, string Test)[] Elsewhere =

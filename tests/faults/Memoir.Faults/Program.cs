@@ -3,6 +3,7 @@ using Memoir.Faults.Cycles;
 using Memoir.Faults.Disk;
 using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
+using Memoir.Faults.Postgres;
 using Memoir.Faults.SlowClients;
 
 using var stop = new CancellationTokenSource();
@@ -29,6 +30,7 @@ try
         ["full", .. var rest] => await FullDiskCommand.RunAsync(rest, stop.Token),
         ["recovery", .. var rest] => await CycleCommand.RunAsync("recovery", rest, (options, ledger, folder) => new RecoveryFault(options, ledger, folder), stop.Token),
         ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
+        ["postgres", .. var rest] => await PostgresCommand.RunAsync(rest, stop.Token),
         ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
         _ => Usage(),
     };
@@ -48,7 +50,7 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|slow [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|postgres|slow [options]
 
         kill9, powercut, fsync, full, recovery: nothing that was acknowledged is lost
         when the server is killed, the power is cut, an fsync fails, the disk is full, it is killed while it starts
@@ -70,6 +72,12 @@ static int Usage()
           --good N            good jobs around the poisoned ones (1000)
           --server PATH       as above
           --expect-doubles    succeeds only when an effect is found twice: the control
+
+        postgres: several processes on one PostgreSQL server, while they, it and its processes are killed and frozen
+          --jobs N            jobs that each must have one effect (5000)
+          --rounds N          how often each disturbance happens (10)
+          --faults NAMES      only these disturbances
+          --writers N, --seed N, --server PATH, --seeded NAME, --expect-loss, --expect-doubles   as above
 
         slow: half-open connections, slow bodies and slow readers beside honest clients
           --quick             300 half-open connections and 20 slow readers instead of 2000 and 50; no waiting for the last cut

@@ -6,6 +6,10 @@ namespace Memoir.Kit.Data.Postgres;
 /// <summary>A PostgreSQL server and a pool of connections to it, shared with other processes.</summary>
 internal sealed class PostgresEngine : IDatabaseEngine
 {
+    private const int LongestStatement = 60; // Seconds, as those below.
+    private const int LongestPing = 10;
+    private const int Unlimited = 0;
+
     private readonly NpgsqlDataSource _source;
     private readonly NpgsqlDataSource _admin;
     private readonly PostgresWriter _writer;
@@ -19,8 +23,8 @@ internal sealed class PostgresEngine : IDatabaseEngine
         var admin = options.DatabaseAdminUrl.Length > 0 ? PostgresAddress.Parse(options.DatabaseAdminUrl, "MEMORY_DATABASE_ADMIN_URL") : PostgresAddress.Parse(options.DatabaseUrl, "MEMORY_DATABASE_URL");
         _applicationRole = admin.Username == address.Username ? null : $"\"{address.Username!.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
         Location = $"postgresql://{address.Host}:{address.Port}/{address.Database}";
-        _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare);
-        _admin = Open(admin, 3, prepare: false);
+        _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare, LongestStatement);
+        _admin = Open(admin, 3, prepare: false, Unlimited); // A migration takes as long as there are rows.
         _writer = new PostgresWriter(_source, options.WriteQueueLimit, meters);
     }
 
@@ -40,7 +44,8 @@ internal sealed class PostgresEngine : IDatabaseEngine
             }
             catch (Exception exception) when (attempt == 1 && PostgresErrors.IsBroken(exception) && !ct.IsCancellationRequested)
             {
-                // The server was restarted since this connection was last used: another one is new.
+                // The server was restarted since this connection was last used, and the idle ones are as old: a new one, then.
+                _source.Clear();
             }
             catch (Exception exception) when (!ct.IsCancellationRequested && PostgresErrors.OfRead(exception) is { } problem)
             {
@@ -65,7 +70,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
         // Directly: a pooler that hands out connections by the transaction would lose what is said between two.
         await using var connection = await _admin.OpenConnectionAsync(ct);
         connection.Notification += (_, _) => heard();
-        await using (var listen = new NpgsqlCommand($"LISTEN {channel}", connection))
+        await using (var listen = new NpgsqlCommand($"LISTEN {channel}", connection) { CommandTimeout = LongestPing })
         {
             await listen.ExecuteNonQueryAsync(ct);
         }
@@ -76,7 +81,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
             // A connection that went silent is found out by asking it now and then.
             if (!await connection.WaitAsync(TimeSpan.FromSeconds(30), ct))
             {
-                await using var ping = new NpgsqlCommand("SELECT 1", connection);
+                await using var ping = new NpgsqlCommand("SELECT 1", connection) { CommandTimeout = LongestPing };
                 await ping.ExecuteScalarAsync(ct);
             }
         }
@@ -136,13 +141,13 @@ internal sealed class PostgresEngine : IDatabaseEngine
         }
     }
 
-    private static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder address, int size, bool prepare)
+    private static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder address, int size, bool prepare, int seconds)
     {
         address.MaxPoolSize = size;
         address.ApplicationName = "memoir";
         address.NoResetOnClose = true; // Nothing of ours outlives its transaction, and a pooler would reset another's connection.
         address.Enlist = false;
-        address.CommandTimeout = 60;
+        address.CommandTimeout = seconds;
         address.KeepAlive = 0;
         address.MaxAutoPrepare = prepare ? 200 : 0;
         address.AutoPrepareMinUsages = 2;

@@ -39,6 +39,23 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         return Task.CompletedTask;
     }
 
+    public override Task SendManyAsync<T>(string sql, IReadOnlyList<T> rows)
+    {
+        RequireOpen();
+        RequireWrite();
+        if (rows is [var only])
+        {
+            return SendAsync(sql, only);
+        }
+
+        if (rows.Count > 0)
+        {
+            _held.Add(PostgresRows<T>.Of(sql).Bind(rows, BoundTenant));
+        }
+
+        return Task.CompletedTask;
+    }
+
     public override Task<long?> ScalarAsync(string sql, object args) =>
         ReadAsync<long?>(sql, args, async (_, reader) =>
             await reader.ReadAsync(prologue.Canceled) && !await reader.IsDBNullAsync(0, prologue.Canceled)

@@ -7,7 +7,8 @@ namespace Memoir.Kit.Data.Postgres;
 
 /// <summary>
 /// Runs write closures, one tenant's one after another. Those that wait for the same tenant share a transaction and its
-/// fsync; when one of them fails, all that it touched is undone and each runs again alone.
+/// fsync; when one of them fails, all that it touched is undone and each runs again alone. A server that does not answer
+/// holds its connection, but no caller beyond the caller's own patience.
 /// </summary>
 internal sealed class PostgresWriter : IDisposable
 {
@@ -16,6 +17,12 @@ internal sealed class PostgresWriter : IDisposable
 
     /// <summary>As long as the server lets a transaction be idle.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
+    /// <summary>A commit that is under way when its caller gives up usually ends within this, and is then answered.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
+    /// <summary>After so long nothing is tried again: those behind it in the lane wait too.</summary>
+    private static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<string, Queue<PendingWrite>> _lanes = new(StringComparer.Ordinal);
     private readonly HashSet<Task> _running = [];
@@ -54,7 +61,7 @@ internal sealed class PostgresWriter : IDisposable
             if (name is not null && _lanes.TryGetValue(name, out var lane))
             {
                 lane.Enqueue(write); // Whoever drains it comes to this one.
-                return write.Answer;
+                return AnswerAsync(write, ct);
             }
 
             lane = new Queue<PendingWrite>([write]);
@@ -67,7 +74,7 @@ internal sealed class PostgresWriter : IDisposable
             _running.Add(DrainAsync(name, lane));
         }
 
-        return write.Answer;
+        return AnswerAsync(write, ct);
     }
 
     /// <summary>Waits for the writes that were accepted.</summary>
@@ -99,6 +106,18 @@ internal sealed class PostgresWriter : IDisposable
         {
             // A connection that cannot even be rolled back is broken, and the pool drops it.
         }
+    }
+
+    /// <summary>A caller that gives up is not answered before its write is; but where the server does not answer, it goes.</summary>
+    private static async Task<T> AnswerAsync<T>(PendingWrite<T> write, CancellationToken ct)
+    {
+        await ((Task)write.Answer.WaitAsync(ct)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!write.Answer.IsCompleted)
+        {
+            await ((Task)write.Answer.WaitAsync(Grace, CancellationToken.None)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return write.Answer.IsCompleted ? await write.Answer : throw new OperationCanceledException("The database did not answer in time; the write may have been stored.", ct);
     }
 
     /// <summary>Every failure in it is some caller's answer; it throws none.</summary>
@@ -145,6 +164,7 @@ internal sealed class PostgresWriter : IDisposable
 
     private async Task RunGroupAsync(List<PendingWrite> group)
     {
+        var started = Stopwatch.GetTimestamp();
         if (group.Count > 1 && await TryTogetherAsync(group))
         {
             return;
@@ -152,7 +172,7 @@ internal sealed class PostgresWriter : IDisposable
 
         foreach (var write in group)
         {
-            await RunAloneAsync(write);
+            await RunAloneAsync(write, started);
         }
     }
 
@@ -167,6 +187,7 @@ internal sealed class PostgresWriter : IDisposable
         }
         catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
         {
+            _source.Clear();
             group.ForEach(write => write.Fail(PostgresErrors.Unknown()));
             return true;
         }
@@ -176,10 +197,15 @@ internal sealed class PostgresWriter : IDisposable
         }
     }
 
-    private async Task RunAloneAsync(PendingWrite write)
+    private async Task RunAloneAsync(PendingWrite write, long started)
     {
         for (var attempt = 1; ; attempt++)
         {
+            if (write.IsAbandoned())
+            {
+                return; // Its caller was told that it took too long, and may have sent it again.
+            }
+
             var isCommitting = false;
             try
             {
@@ -188,11 +214,18 @@ internal sealed class PostgresWriter : IDisposable
             }
             catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
             {
+                _source.Clear();
                 write.Fail(PostgresErrors.Unknown());
                 return;
             }
-            catch (Exception exception) when (attempt < MostAttempts && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
+            catch (Exception exception) when (
+                attempt < MostAttempts && Stopwatch.GetElapsedTime(started) < LongestTry && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
             {
+                if (PostgresErrors.IsBroken(exception))
+                {
+                    _source.Clear(); // The idle connections are as old: one after another, they would cost an attempt each.
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt * attempt)); // Nothing was kept, so it may run again.
             }
             catch (Exception exception)
@@ -255,6 +288,14 @@ internal sealed class PostgresWriter : IDisposable
 
             group.ForEach(write => write.Spans?.Committing(group.Count));
             committing();
+#if FAULT_STORAGE
+            if (Sqlite.SeededFault.Is("AckBeforeCommit"))
+            {
+                // Negative control: the callers hear of a commit that is not sent yet. Most of the time it would still be in time.
+                PendingWrite.AnswerAll(group);
+                await Task.Delay(TimeSpan.FromMilliseconds(20));
+            }
+#endif
             await last!.CommitAsync();
         }
         finally

@@ -47,7 +47,7 @@ internal sealed class Prologue
 
     /// <summary>The writes of one tenant run one after another over all processes; each statement sees what was committed before its turn.</summary>
     public static Prologue OfWrite(Tenant? tenant) =>
-        new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", Write, tenant, tenant is { } one ? TurnOf(one.Id) : null, CancellationToken.None);
+        new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", WriteSettings, tenant, tenant is { } one ? TurnOf(one.Id) : null, CancellationToken.None);
 
     /// <summary>One process at a time changes the schema.</summary>
     public static Prologue OfMigration(CancellationToken ct) =>
@@ -77,6 +77,15 @@ internal sealed class Prologue
     }
 
     public void Ended() => IsSent = false;
+
+#if FAULT_STORAGE
+    /// <summary>Negative control: a commit is answered before it is on disk.</summary>
+    private static string WriteSettings => !Sqlite.SeededFault.Is("AsyncCommit")
+        ? Write
+        : $"{Read}, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('synchronous_commit', 'off', true)";
+#else
+    private static string WriteSettings => Write;
+#endif
 
     private static long TurnOf(string name) =>
         BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(name)));

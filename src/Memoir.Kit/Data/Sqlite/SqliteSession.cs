@@ -20,6 +20,18 @@ internal sealed class SqliteSession(SqliteConnection connection, PreparedStateme
 
     public override Task SendAsync(string sql, object args) => ExecuteAsync(sql, args);
 
+    public override Task SendManyAsync<T>(string sql, IReadOnlyList<T> rows)
+    {
+        RequireOpen();
+        RequireWrite();
+        foreach (var row in rows)
+        {
+            statements.Execute(sql, row, BoundTenant);
+        }
+
+        return Task.CompletedTask;
+    }
+
     public override Task<long?> ScalarAsync(string sql, object args)
     {
         RequireOpen();

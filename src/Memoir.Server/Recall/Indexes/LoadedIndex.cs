@@ -249,18 +249,29 @@ internal sealed class LoadedIndex
         }
     }
 
+    /// <summary>
+    /// Takes what is newer than what is applied, and nothing twice: a memory that is put anew, unchanged, could be missing
+    /// from a segment that is written at this moment, and no change would tell of it.
+    /// </summary>
     private void TakeRows(IndexDelta delta)
     {
+        var applied = _applied;
         var found = new HashSet<long>(delta.Memories.Count);
+        var put = new HashSet<long>(delta.Memories.Count);
         foreach (var (memory, version) in delta.Memories)
         {
             found.Add(memory.Sequence);
-            Put(memory, version, delta.Vectors.GetValueOrDefault(memory.Sequence), ChangeOf(memory.Sequence));
+            var change = delta.Changes.TryGetValue(memory.Sequence, out var changed) ? changed : (IndexChange?)null;
+            if (change is { } later ? later.Number > applied.LastChange : memory.Sequence > applied.LastSequence)
+            {
+                put.Add(memory.Sequence);
+                Put(memory, version, delta.Vectors.GetValueOrDefault(memory.Sequence), change);
+            }
         }
 
         foreach (var (sequence, change) in delta.Changes)
         {
-            if (!found.Contains(sequence))
+            if (!found.Contains(sequence) && change.Number > applied.LastChange)
             {
                 Remove(sequence, change);
             }
@@ -268,13 +279,11 @@ internal sealed class LoadedIndex
 
         foreach (var (sequence, vector) in delta.Vectors)
         {
-            if (!found.Contains(sequence) && delta.Space is { } space && !delta.Changes.ContainsKey(sequence))
+            if (!put.Contains(sequence) && vector.Length > 0 && delta.Space is { } space)
             {
                 SetVector(space.Generation.Key, sequence, vector);
             }
         }
-
-        IndexChange? ChangeOf(long sequence) => delta.Changes.TryGetValue(sequence, out var change) ? change : null;
     }
 
     /// <summary>Takes over what another process has merged: what its segments have is not unwritten any more.</summary>

@@ -189,6 +189,24 @@ public sealed class GroupCommitTests
         Assert.Empty(await store.NotesAsync());
     }
 
+#if POSTGRES
+    [Fact]
+    public async Task A_caller_that_gives_up_does_not_wait_for_a_server_that_does_not_answer()
+    {
+        using var store = await OpenAsync();
+        using var gate = await store.HoldWriterAsync();
+        using var caller = new CancellationTokenSource();
+        var abandoned = store.Database.WriteAsync(Acme, session => InsertAsync(session, "abandoned"), caller.Token);
+
+        await caller.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => abandoned);
+        await gate.OpenAsync();
+        await store.AddAsync("later");
+        Assert.Equal(["later"], await store.NotesAsync());
+    }
+#endif
+
     [Fact]
     public async Task A_write_whose_caller_left_after_it_ran_is_kept_and_answered()
     {

@@ -117,6 +117,26 @@ public sealed class SharedIndexTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_contained_already_is_not_put_again(TestEngine engine)
+    {
+        await using var both = await TwoProcesses.StartAsync(engine);
+        await both.WarmAsync("The kettle is on.", ("external_id", "e1"));
+        var (index, loader) = (Loaded(both.B), both.B.Services.GetRequiredService<IndexLoader>());
+        await both.A.As("acme").StoreAsync("The garden is green.");
+        await both.A.As("acme").StoreAsync("The kettle is off.", ("external_id", "e1"));
+        var first = await loader.ReadDeltaAsync(Acme, index, Ct);
+        await both.A.As("acme").StoreAsync("The river is high.");
+        var longer = await loader.ReadDeltaAsync(Acme, index, Ct);
+
+        Assert.True(index.Apply(first!));
+        Assert.True(index.Apply(longer!));
+        Assert.True(index.Apply(first!));
+
+        Assert.Equal((3, 1), (index.Lexical.LiveCount, index.Lexical.DeadCount)); // Only the replaced one was put twice.
+        await both.AssertCurrentAsync("two deltas that overlap");
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task Whoever_is_far_behind_reads_the_segments_again(TestEngine engine)
     {
         await using var both = await TwoProcesses.StartAsync(engine);

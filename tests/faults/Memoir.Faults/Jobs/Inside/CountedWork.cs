@@ -36,9 +36,13 @@ internal sealed class CountedWork(Database database, JobQueue queue) : IHostedSe
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         // No key and no constraint: a second effect of a job must be able to show.
-        const string create = "CREATE TABLE IF NOT EXISTS fault_effects (tenant_id TEXT NOT NULL, job_id BLOB NOT NULL)";
+        const string create = "CREATE TABLE IF NOT EXISTS fault_effects (tenant TEXT NOT NULL, job_id BLOB NOT NULL)";
 
-        await database.SystemWriteAsync(session => session.ExecuteAsync(create, new { }), cancellationToken);
+        if (!database.IsShared)
+        {
+            await database.SystemWriteAsync(session => session.ExecuteAsync(create, new { }), cancellationToken);
+        }
+
         var jobs = int.Parse(Environment.GetEnvironmentVariable(JobsVariable) ?? "0", CultureInfo.InvariantCulture);
         var poisons = Environment.GetEnvironmentVariable(PoisonVariable) is null ? [] : PoisonJob.All;
         for (var i = 0; i < Tenants.Length; i++)
@@ -87,7 +91,7 @@ internal sealed class CountJob : IJobHandler
             throw new JobFailedException("It fails at first.");
         }
 
-        return session => session.ExecuteAsync("INSERT INTO fault_effects (tenant_id, job_id) VALUES (@Tenant, @Id)", new { job.Id });
+        return session => session.ExecuteAsync("INSERT INTO fault_effects (tenant, job_id) VALUES (@Tenant, @Id)", new { job.Id });
     }
 }
 
