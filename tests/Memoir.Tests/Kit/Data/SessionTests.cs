@@ -96,7 +96,10 @@ public sealed class SessionTests
         using var store = await OpenAsync();
         const string two = "INSERT INTO notes (tenant_id, text) VALUES (@Tenant, 'a'); DELETE FROM notes WHERE tenant_id = @Tenant";
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => store.Database.WriteAsync(Acme, session => session.ExecuteAsync(two, new { }), Ct));
+        var refusal = await Assert.ThrowsAnyAsync<Exception>(() => store.Database.WriteAsync(Acme, session => session.ExecuteAsync(two, new { }), Ct));
+
+        // The program refuses it for SQLite, which would run the first; PostgreSQL does so itself.
+        Assert.True(refusal is InvalidOperationException or DbException { SqlState: "42601" }, refusal.ToString());
 
         Assert.Empty(await store.NotesAsync());
     }

@@ -59,7 +59,7 @@ public sealed class SqliteJobPlanTests
     {
         (string Name, string Text)[] parts =
         [
-            ("Open", "status IN ('queued', 'failed', 'running')"), ("Waiting", "status IN ('queued', 'failed')"), ("Held", ""),
+            ("Open", "status IN ('queued', 'failed', 'running')"), ("Waiting", "status IN ('queued', 'failed')"), ("Held", ""), ("system.Dialect.SkipLocked", ""),
             ("Take", "UPDATE jobs SET status = 'running', due_at = @until"), ("Taken", "RETURNING id"), ("Columns", "id, kind"),
             ("Newest", "(created_at, id) < (@at, @id) AND (@kind IS NULL OR kind = @kind) ORDER BY created_at DESC, id DESC LIMIT @limit"),
         ];

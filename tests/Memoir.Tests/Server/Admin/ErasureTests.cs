@@ -1,5 +1,6 @@
 using System.Net;
 using Memoir.Kit.Data;
+using Memoir.Kit.Telemetry;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -113,6 +114,8 @@ public sealed class ErasureTests
         }, Ct);
         held.Wait(Ct);
         var merging = server.Services.GetRequiredService<IndexMerger>().MergeAsync(tenant, Ct);
+        var waiting = server.Services.GetRequiredService<Meters>();
+        Assert.True(SpinWait.SpinUntil(() => waiting.WriteQueueDepth() > 0, TimeSpan.FromSeconds(30)), "the merge has read and wants to write");
         hold.Set();
         await holding;
         await merging;

@@ -29,7 +29,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("--url", "demo", "-h")]
     [InlineData("--ready", "help", "healthcheck")]
     [InlineData("--check", "help", "copy")]
-    [InlineData("serves the API", "serve", "--help")]
+    [InlineData("answers requests", "serve", "--help")]
     [InlineData("environment variables", "help", "serve")]
     public async Task A_command_has_a_help_of_its_own(string says, params string[] arguments)
     {
