@@ -4,6 +4,7 @@ using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Recall.Questions;
 using Memoir.Server.Wire;
 using Microsoft.Extensions.Options;
 

@@ -4,6 +4,7 @@ using Memoir.Kit.Telemetry;
 using Memoir.Kit.Telemetry.Tracing;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Recall.Questions;
 using Memoir.Server.Recall.Search;
 using Memoir.Server.Tenants;
 

@@ -122,7 +122,7 @@ public sealed class InterleavedWritesTests
     [Fact]
     public async Task The_number_of_a_segment_is_never_used_again()
     {
-        await using var both = await TwoProcesses.StartAsync(TestEngine.Sqlite);
+        await using var both = await TwoProcesses.StartAsync(TestEngines.Current);
         var seen = new List<long>();
         foreach (var process in new[] { both.A, both.B, both.A })
         {

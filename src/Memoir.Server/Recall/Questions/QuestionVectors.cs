@@ -6,7 +6,7 @@ using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
 
-namespace Memoir.Server.Recall;
+namespace Memoir.Server.Recall.Questions;
 
 /// <summary>The vector of a question, and what the tenant's vectors say to it: a provider that fails degrades the answer, never refuses it.</summary>
 internal sealed partial class QuestionVectors(

@@ -5,7 +5,7 @@ using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
 
-namespace Memoir.Server.Recall;
+namespace Memoir.Server.Recall.Questions;
 
 internal sealed partial class QuestionVectors
 {
