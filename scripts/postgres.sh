@@ -165,7 +165,7 @@ start_postgres() {
   chmod 755 "$cache" # Whoever the servers run as must be able to read it.
   [ -f "$data/PG_VERSION" ] || make_data
   local options="-p $port"
-  [ "$fast" != 1 ] || options="$options -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+  [ "$fast" != 1 ] || options="$options -c fsync=off -c full_page_writes=off"
   unprivileged "$bin/pg_ctl" -D "$data" -l "$data/server.log" -w -t 60 -o "$options" start >/dev/null || {
     log "PostgreSQL did not start:"
     tail -5 "$data/server.log" >&2

@@ -27,7 +27,10 @@ while [ $# -gt 0 ]; do
 done
 
 named=${#chosen[@]}
-[ "$named" -gt 0 ] || chosen=(kill9 powercut fsync full recovery jobs postgres slow)
+if [ "$named" = 0 ]; then
+  chosen=(kill9 powercut fsync full recovery jobs slow)
+  $quick || chosen+=(postgres) # One round of it alone takes as long as a quick run may.
+fi
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
 dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
