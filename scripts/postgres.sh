@@ -222,7 +222,7 @@ ALTER ROLE memoir_app LOGIN NOCREATEDB NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASS
 END
 }
 
-# Connection strings as Npgsql takes them; tests make databases of their own from the owner's.
+# Addresses in the form that the settings take; tests make databases of their own from the owner's.
 env_lines() {
   echo "export MEMOIR_TEST_POSTGRES='postgresql://memoir_owner:$owner_password@127.0.0.1:$port/postgres'"
   echo "export MEMOIR_TEST_POSTGRES_APP='postgresql://memoir_app:$app_password@127.0.0.1:$port/postgres'"
