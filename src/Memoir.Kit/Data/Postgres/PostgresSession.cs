@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Npgsql;
 
@@ -129,6 +130,12 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
     /// <summary>Sends what is held back, and the commit behind it.</summary>
     public async Task CommitAsync()
     {
+        if (prologue.HasFailed)
+        {
+            // The server would answer this COMMIT with a rollback, and call it done.
+            throw new InvalidOperationException("A statement of this transaction failed, and its closure went on as if it had not.");
+        }
+
         if (prologue.IsSent || _held.Count > 0)
         {
             await using var batch = Batch(new NpgsqlBatchCommand("COMMIT"), out _);
@@ -153,6 +160,11 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
 
             return await read(statement, reader);
         }
+        catch (DbException)
+        {
+            prologue.HasFailed = true;
+            throw;
+        }
         finally
         {
             Interlocked.Increment(ref _answered);
@@ -165,6 +177,11 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         try
         {
             await batch.ExecuteNonQueryAsync(prologue.Canceled);
+        }
+        catch (DbException)
+        {
+            prologue.HasFailed = true;
+            throw;
         }
         finally
         {

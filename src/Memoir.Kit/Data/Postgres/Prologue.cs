@@ -40,6 +40,9 @@ internal sealed class Prologue
     /// <summary>The server has a transaction of ours open.</summary>
     public bool IsSent { get; private set; }
 
+    /// <summary>A statement failed: the server keeps nothing of the transaction any more.</summary>
+    public bool HasFailed { get; set; }
+
     public CancellationToken Canceled { get; }
 
     public static Prologue OfRead(Tenant? tenant, CancellationToken ct) =>

@@ -37,6 +37,21 @@ public sealed class TenantTransactionTests
     }
 
     [Fact]
+    public async Task A_write_whose_closure_passes_over_a_failed_statement_is_not_acknowledged()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+
+        var write = notes.Database.WriteAsync(Acme, async session =>
+        {
+            await InsertAsync(session, "lost");
+            await Assert.ThrowsAsync<PostgresException>(() => InsertAsync(session, "lost")); // The key is taken.
+        }, Ct);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => write);
+        Assert.Empty(await notes.NotesAsync());
+    }
+
+    [Fact]
     public async Task Without_a_tenant_there_are_no_rows_and_none_can_be_made()
     {
         using var notes = await SharedNotes.OpenAsync();
