@@ -93,9 +93,11 @@ internal sealed class Target : IAsyncDisposable
 
     private async Task<LoadResult> RunAsync(LoadPlan plan, CancellationToken ct)
     {
+        await Task.Yield(); // Off the thread that polls the sockets: who asks the database there waits for himself.
         var neighbours = new Neighbours(Process?.Id, Database is null ? null : () => Database.Processes.Ticks);
         var (cpu, written, database) = (Process?.CpuSeconds, Written(), Database?.Processes.CpuSeconds);
         var result = await LoadRun.RunAsync(plan, ct);
+        await Task.Yield();
         return result with
         {
             Others = neighbours.Share(),
