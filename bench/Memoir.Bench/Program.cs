@@ -1,5 +1,6 @@
 using Memoir.Bench;
 using Memoir.Bench.Hosts;
+using Memoir.Bench.Limits;
 using Memoir.Bench.Service;
 
 // The load client runs its continuations on the one thread that polls the sockets: it shares two cores with the server it measures.
@@ -23,6 +24,7 @@ return args switch
     ["recall-speed", .. var rest] => RecallSpeed.Run(rest),
     ["recall-load", var folder] => RecallLoad.Run(folder),
     ["vector-speed", .. var rest] => RunVectorSpeed(rest),
+    ["full-text", .. var rest] => RunFullText(rest),
     _ => Usage(),
 };
 
@@ -30,6 +32,12 @@ static int RunVectorSpeed(string[] rest)
 {
     VectorSpeed.Run(rest);
     return 0;
+}
+
+static int RunFullText(string[] rest)
+{
+    var options = ServiceOptions.Parse(rest);
+    return options.DatabaseUrl is { } url ? FullTextSearch.Run(url, options.Sizes) : Usage();
 }
 
 static int Usage()
@@ -48,6 +56,7 @@ static int Usage()
           recall-speed [N] [FOLDER]                                       build, load and search times at N memories
           recall-load FOLDER                                              loading the segments that recall-speed N FOLDER kept
           vector-speed [vectors] [dimensions]                             speed and recall of the vector scan
+          full-text --database postgresql://… [--sizes 1k,10k,100k]       what PostgreSQL's own full text search gives, with a role that makes databases
         """);
     return 64;
 }

@@ -10,10 +10,11 @@ public abstract class Session
     private List<Action>? _afterCommit;
     private bool _ended;
 
-    private protected Session(Tenant? tenant, bool mayWrite)
+    private protected Session(Tenant? tenant, bool mayWrite, TransactionNotes notes)
     {
         BoundTenant = tenant;
         MayWrite = mayWrite;
+        Notes = notes;
     }
 
     /// <exception cref="InvalidOperationException">This is a system session; it has no tenant.</exception>
@@ -21,6 +22,12 @@ public abstract class Session
 
     /// <summary>The few words that the engines do not share.</summary>
     public abstract Dialect Dialect { get; }
+
+    /// <summary>What was read in this transaction and nobody else can change before its end, for the tenant's other writes wait for it.</summary>
+    public TransactionNotes Notes { get; }
+
+    /// <summary>Whether <see cref="AssumeAsync"/> saves a trip here; false as well when the closure runs again because it had assumed wrongly.</summary>
+    public bool MayAssume { get; init; }
 
     /// <summary>The traced write that this session belongs to, as a <c>traceparent</c>; null when nobody traces it.</summary>
     internal string? TraceParent { get; init; }
@@ -47,6 +54,21 @@ public abstract class Session
     /// </summary>
     public abstract Task SendManyAsync<T>(string sql, IReadOnlyList<T> rows)
         where T : class;
+
+    /// <summary>
+    /// Goes on as if <paramref name="sql"/>, which counts rows, answered 1: the engine makes sure before it commits, and runs
+    /// the closure again without such liberties where it is not so. Only where <see cref="MayAssume"/> allows it.
+    /// </summary>
+    public virtual Task AssumeAsync(string sql, object args) => throw new InvalidOperationException("Nothing is gained by assuming here.");
+
+    /// <summary>
+    /// Says what was so before this transaction and is not so once it is kept: <paramref name="sql"/> counts rows, and answers
+    /// 1 before. Where a connection breaks during the commit the engine finds out by it, and runs again what was not kept.
+    /// </summary>
+    public virtual void NoteBefore(string sql, object args)
+    {
+        // Without a network a commit is known to have succeeded or failed.
+    }
 
     /// <summary>The first column of the first row as a number, or null. Also serves <c>… RETURNING</c>.</summary>
     public abstract Task<long?> ScalarAsync(string sql, object args);

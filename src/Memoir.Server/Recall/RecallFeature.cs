@@ -1,3 +1,4 @@
+using Memoir.Server.Tenants;
 using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
@@ -18,6 +19,7 @@ internal static class RecallFeature
         builder.Services.AddSettings<RecallOptions, RecallOptionsValidator>();
         builder.Services.AddSingleton<IndexLoader>();
         builder.Services.AddSingleton<IndexMergeQueue>();
+        builder.Services.AddSingleton<CounterReservations>();
         builder.Services.AddSingleton<RecallIndexes>();
         builder.Services.AddSingleton<QuestionVectors>();
         builder.Services.AddSingleton<RecallService>();

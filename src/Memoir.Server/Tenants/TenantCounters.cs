@@ -9,6 +9,12 @@ internal record TenantCounters
 
     private const string Columns = "last_sequence, last_change, index_epoch, generation_change";
 
+    private const string Are = """
+        SELECT COUNT(*) FROM tenants
+        WHERE tenant_id = @Tenant AND last_sequence = @LastSequence AND last_change = @LastChange AND index_epoch = @Epoch
+            AND generation_change = @GenerationChange
+        """;
+
     /// <summary>The last place in the tenant's order that was taken.</summary>
     public long LastSequence { get; init; }
 
@@ -37,6 +43,27 @@ internal record TenantCounters
         await session.ScanAsync(sql, new { sequences, now }, row => taken = Of(row.Number(0), row.Number(1), row.Number(2), row.Number(3)));
         return taken;
     }
+
+    /// <summary>As <see cref="TakeAsync"/>, where the transaction knows what was taken last.</summary>
+    /// <returns>The counters as they are after it.</returns>
+    public async Task<TenantCounters> TakeNextAsync(Session session, int sequences)
+    {
+        const string sql = """
+            UPDATE tenants SET last_sequence = last_sequence + @sequences, last_change = last_change + 1 WHERE tenant_id = @Tenant
+            """;
+
+        await session.SendAsync(sql, new { sequences });
+        return this with { LastSequence = LastSequence + sequences, LastChange = LastChange + 1 };
+    }
+
+    /// <summary>What they were before a write took so many places.</summary>
+    public TenantCounters Before(int sequences) => this with { LastSequence = LastSequence - sequences, LastChange = LastChange - 1 };
+
+    /// <summary>Takes these for the tenant's counters; see <see cref="Session.AssumeAsync"/>.</summary>
+    public Task AssumeAsync(Session session) => session.AssumeAsync(Are, this);
+
+    /// <summary>Says that these were the tenant's counters before the transaction; see <see cref="Session.NoteBefore"/>.</summary>
+    public void NoteBefore(Session session) => session.NoteBefore(Are, this);
 
     public static async Task<TenantCounters> FindAsync(Session session)
     {
@@ -71,11 +98,15 @@ internal record TenantCounters
             RETURNING generation_change
             """;
 
+        session.Notes.Forget<TenantCounters>();
         return (await session.ScalarAsync(sql, new { now }))!.Value;
     }
 
-    public static Task RaiseEpochAsync(Session session) =>
-        session.ExecuteAsync("UPDATE tenants SET index_epoch = index_epoch + 1 WHERE tenant_id = @Tenant", new { });
+    public static Task RaiseEpochAsync(Session session)
+    {
+        session.Notes.Forget<TenantCounters>();
+        return session.ExecuteAsync("UPDATE tenants SET index_epoch = index_epoch + 1 WHERE tenant_id = @Tenant", new { });
+    }
 
     private static TenantCounters Of(long sequence, long change, long epoch, long generationChange) => new()
     {

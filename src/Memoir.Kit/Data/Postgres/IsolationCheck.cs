@@ -9,13 +9,26 @@ internal static class IsolationCheck
     /// <summary>The closed list: tables with work across tenants, whose policies also admit the system session.</summary>
     private static readonly string[] CrossTenant = ["tenants", "jobs", "idempotency_keys", "api_keys", "embedding_generations"];
 
-    /// <exception cref="StartupException">It would; the text names the role or the object.</exception>
-    public static async Task RequireAsync(Session system)
+    /// <summary>The part of it that can be asked before there are tables.</summary>
+    /// <exception cref="StartupException">The session's role passes by every policy.</exception>
+    public static async Task<bool> RequireRoleAsync(Session system)
     {
         const string role = """
             SELECT CASE WHEN rolsuper THEN 'is a superuser' WHEN rolbypassrls THEN 'has BYPASSRLS' END AS value
             FROM pg_catalog.pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)
             """;
+
+        if (await system.QueryAsync<string>(role, new { }) is [var power, ..])
+        {
+            throw Refused($"the role of MEMORY_DATABASE_URL {power}, so row level security does not bind it. Use a role that is neither superuser nor BYPASSRLS; memoir migrate grants it what it needs.");
+        }
+
+        return true;
+    }
+
+    /// <exception cref="StartupException">It would; the text names the role or the object.</exception>
+    public static async Task RequireAsync(Session system)
+    {
         const string unguarded = """
             SELECT c.oid::regclass::text || CASE
                 WHEN NOT c.relrowsecurity THEN ': row level security is not enabled'
@@ -54,11 +67,7 @@ internal static class IsolationCheck
             ORDER BY 1
             """;
 
-        if (await system.QueryAsync<string>(role, new { }) is [var power, ..])
-        {
-            throw Refused($"the role of MEMORY_DATABASE_URL {power}, so row level security does not bind it. Use a role that is neither superuser nor BYPASSRLS; memoir migrate grants it what it needs.");
-        }
-
+        await RequireRoleAsync(system);
         if (await system.QueryAsync<string>(unguarded, new { }) is [var table, ..])
         {
             throw Refused($"{table}.");

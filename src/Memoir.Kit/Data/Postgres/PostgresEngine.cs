@@ -90,9 +90,10 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     public async Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct)
     {
+        await TryReadAsync(null, IsolationCheck.RequireRoleAsync, ct); // Before anything is made that would then be refused.
         await using var connection = await _admin.OpenConnectionAsync(ct);
-        var prologue = Prologue.OfMigration(ct);
-        var session = new PostgresSession(connection, prologue, tenant: null, mayWrite: true);
+        var transaction = PostgresTransaction.OfMigration(ct);
+        var session = new PostgresSession(connection, transaction, tenant: null, mayWrite: true);
         try
         {
             var applied = await work(session);
@@ -113,7 +114,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
         finally
         {
             session.End();
-            await PostgresWriter.RollBackAsync(connection, prologue);
+            await PostgresWriter.RollBackAsync(connection, transaction);
         }
     }
 
@@ -126,20 +127,25 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     private async Task<T> TryReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
-        await using var connection = await _source.OpenConnectionAsync(ct);
-        var prologue = Prologue.OfRead(tenant, ct);
-        var session = new PostgresSession(connection, prologue, tenant, mayWrite: false);
+        var connection = await _source.OpenConnectionAsync(ct);
+        var transaction = PostgresTransaction.OfRead(tenant, ct);
+        var session = new PostgresSession(connection, transaction, tenant, mayWrite: false);
         try
         {
-            var result = await work(session);
-            await session.CommitAsync();
-            return result;
+            return await work(session);
         }
         finally
         {
             session.End();
-            await PostgresWriter.RollBackAsync(connection, prologue);
+            _ = EndAsync(connection, transaction); // What was read is read: nobody has to wait for the trip that ends it.
         }
+    }
+
+    /// <summary>Throws nothing: a connection on which a transaction cannot be ended is broken, and the pool drops it.</summary>
+    private static async Task EndAsync(NpgsqlConnection connection, PostgresTransaction transaction)
+    {
+        await PostgresWriter.RollBackAsync(connection, transaction);
+        await connection.DisposeAsync();
     }
 
     private static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder address, int size, bool prepare, int seconds)

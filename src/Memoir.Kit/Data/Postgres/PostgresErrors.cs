@@ -11,6 +11,10 @@ internal static class PostgresErrors
     public static bool IsCollision(Exception exception) =>
         exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
+    /// <summary>What <see cref="Session.AssumeAsync"/> took for granted is not so.</summary>
+    public static bool IsWrongAssumption(Exception exception) =>
+        exception is PostgresException { SqlState: PostgresErrorCodes.DivisionByZero };
+
     /// <summary>The connection is gone, or the server was stopping, or ended an idle transaction (25P03); another connection may work.</summary>
     public static bool IsBroken(Exception exception) => exception switch
     {

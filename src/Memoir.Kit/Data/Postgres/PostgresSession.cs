@@ -8,9 +8,9 @@ namespace Memoir.Kit.Data.Postgres;
 /// A transaction on one connection. It opens with the first statement, in the same trip, and with the tenant that row
 /// level security asks for; statements whose outcome nobody asks for travel with the next one that somebody does.
 /// </summary>
-internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prologue, Tenant? tenant, bool mayWrite) : Session(tenant, mayWrite)
+internal sealed class PostgresSession(NpgsqlConnection connection, PostgresTransaction transaction, Tenant? tenant, bool mayWrite)
+    : Session(tenant, mayWrite, transaction.Notes)
 {
-    private readonly List<NpgsqlBatchCommand> _held = [];
     private int _asked;
     private int _answered;
 
@@ -36,7 +36,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
     {
         RequireOpen();
         RequireWrite();
-        _held.Add(PostgresStatement.Of(sql, args).Bind(args, BoundTenant));
+        transaction.Held.Add(PostgresStatement.Of(sql, args).Bind(args, BoundTenant));
         return Task.CompletedTask;
     }
 
@@ -51,15 +51,25 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
 
         if (rows.Count > 0)
         {
-            _held.Add(PostgresRows<T>.Of(sql).Bind(rows, BoundTenant));
+            transaction.Held.Add(PostgresRows<T>.Of(sql).Bind(rows, BoundTenant));
         }
 
         return Task.CompletedTask;
     }
 
+    public override Task AssumeAsync(string sql, object args)
+    {
+        RequireOpen();
+        RequireWrite();
+        transaction.Assume(Assumption(sql, args));
+        return Task.CompletedTask;
+    }
+
+    public override void NoteBefore(string sql, object args) => transaction.Assumptions.Add(Assumption(sql, args));
+
     public override Task<long?> ScalarAsync(string sql, object args) =>
         ReadAsync<long?>(sql, args, async (_, reader) =>
-            await reader.ReadAsync(prologue.Canceled) && !await reader.IsDBNullAsync(0, prologue.Canceled)
+            await reader.ReadAsync(transaction.Canceled) && !await reader.IsDBNullAsync(0, transaction.Canceled)
                 ? Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture)
                 : null);
 
@@ -67,13 +77,13 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         where T : class =>
         ReadAsync(sql, args, async (statement, reader) =>
         {
-            if (!await reader.ReadAsync(prologue.Canceled))
+            if (!await reader.ReadAsync(transaction.Canceled))
             {
                 return null;
             }
 
             var found = statement.ParserOf<T>(reader)(reader);
-            return await reader.ReadAsync(prologue.Canceled)
+            return await reader.ReadAsync(transaction.Canceled)
                 ? throw new InvalidOperationException("One row was asked for, and there are more.")
                 : found;
         });
@@ -82,7 +92,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         ReadAsync<IReadOnlyList<T>>(sql, args, async (statement, reader) =>
         {
             var rows = new List<T>();
-            while (await reader.ReadAsync(prologue.Canceled))
+            while (await reader.ReadAsync(transaction.Canceled))
             {
                 rows.Add(statement.ParserOf<T>(reader)(reader));
             }
@@ -95,7 +105,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         {
             var items = new List<T>();
             var weight = 0L;
-            while (await reader.ReadAsync(prologue.Canceled))
+            while (await reader.ReadAsync(transaction.Canceled))
             {
                 if (IsFull(items, statement.ParserOf<T>(reader)(reader), weightOf, most, ref weight))
                 {
@@ -109,7 +119,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
     public override Task ScanAsync(string sql, object args, Action<SqlRow> read) =>
         ReadAsync(sql, args, async (_, reader) =>
         {
-            while (await reader.ReadAsync(prologue.Canceled))
+            while (await reader.ReadAsync(transaction.Canceled))
             {
                 read(new SqlRow(reader));
             }
@@ -117,30 +127,20 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
             return true;
         });
 
-    /// <summary>Sends what is held back, without ending the transaction, so that a fault in it shows here.</summary>
-    public async Task FlushAsync()
-    {
-        if (_held.Count > 0)
-        {
-            await using var batch = Batch(null, out _);
-            await SendAsync(batch);
-        }
-    }
-
     /// <summary>Sends what is held back, and the commit behind it.</summary>
     public async Task CommitAsync()
     {
-        if (prologue.HasFailed)
+        if (transaction.HasFailed)
         {
             // The server would answer this COMMIT with a rollback, and call it done.
             throw new InvalidOperationException("A statement of this transaction failed, and its closure went on as if it had not.");
         }
 
-        if (prologue.IsSent || _held.Count > 0)
+        if (transaction.IsSent || transaction.Held.Count > 0)
         {
             await using var batch = Batch(new NpgsqlBatchCommand("COMMIT"), out _);
-            await batch.ExecuteNonQueryAsync(prologue.Canceled);
-            prologue.Ended();
+            await batch.ExecuteNonQueryAsync(transaction.Canceled);
+            transaction.Ended();
         }
     }
 
@@ -148,21 +148,21 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
     {
         RequireOpen();
         var statement = PostgresStatement.Of(sql, args);
-        await using var batch = Batch(statement.Bind(args, BoundTenant), out var opens);
+        await using var batch = Batch(statement.Bind(args, BoundTenant), out var before);
         Interlocked.Increment(ref _asked);
         try
         {
-            await using var reader = await batch.ExecuteReaderAsync(prologue.Canceled);
-            if (opens)
+            await using var reader = await batch.ExecuteReaderAsync(transaction.Canceled);
+            for (var i = 0; i < before; i++)
             {
-                await reader.NextResultAsync(prologue.Canceled); // Past the settings of the transaction.
+                await reader.NextResultAsync(transaction.Canceled);
             }
 
             return await read(statement, reader);
         }
         catch (DbException)
         {
-            prologue.HasFailed = true;
+            transaction.HasFailed = true;
             throw;
         }
         finally
@@ -176,11 +176,11 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         Interlocked.Increment(ref _asked);
         try
         {
-            await batch.ExecuteNonQueryAsync(prologue.Canceled);
+            await batch.ExecuteNonQueryAsync(transaction.Canceled);
         }
         catch (DbException)
         {
-            prologue.HasFailed = true;
+            transaction.HasFailed = true;
             throw;
         }
         finally
@@ -189,21 +189,17 @@ internal sealed class PostgresSession(NpgsqlConnection connection, Prologue prol
         }
     }
 
-    private NpgsqlBatch Batch(NpgsqlBatchCommand? last, out bool opens)
+    private Func<NpgsqlBatchCommand> Assumption(string sql, object args)
+    {
+        var statement = PostgresStatement.Of($"SELECT 1 / ({sql})", args); // By zero: the server stops there.
+        return () => statement.Bind(args, BoundTenant);
+    }
+
+    private NpgsqlBatch Batch(NpgsqlBatchCommand last, out int before)
     {
         var batch = new NpgsqlBatch(connection);
-        opens = prologue.AddTo(batch);
-        foreach (var command in _held)
-        {
-            batch.BatchCommands.Add(command);
-        }
-
-        _held.Clear();
-        if (last is not null)
-        {
-            batch.BatchCommands.Add(last);
-        }
-
+        before = transaction.AddTo(batch);
+        batch.BatchCommands.Add(last);
         return batch;
     }
 }

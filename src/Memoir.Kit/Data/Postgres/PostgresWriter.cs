@@ -8,7 +8,8 @@ namespace Memoir.Kit.Data.Postgres;
 
 /// <summary>
 /// Runs write closures, one tenant's one after another. Those that wait for the same tenant share a transaction and its
-/// fsync; when one of them fails, all that it touched is undone and each runs again alone. A server that does not answer
+/// fsync; when one of them fails, all that it touched is undone and each runs again alone. Where the connection breaks during
+/// the commit, the next attempt finds out whether it was kept. A server that does not answer
 /// holds its connection, but no caller beyond the caller's own patience.
 /// </summary>
 internal sealed class PostgresWriter : IDisposable
@@ -91,9 +92,9 @@ internal sealed class PostgresWriter : IDisposable
         Task.WaitAll(running, TimeSpan.FromSeconds(25));
     }
 
-    public static async Task RollBackAsync(NpgsqlConnection connection, Prologue prologue)
+    public static async Task RollBackAsync(NpgsqlConnection connection, PostgresTransaction transaction)
     {
-        if (!prologue.IsSent || connection.FullState.HasFlag(System.Data.ConnectionState.Broken))
+        if (!transaction.IsSent || connection.FullState.HasFlag(System.Data.ConnectionState.Broken))
         {
             return;
         }
@@ -166,29 +167,48 @@ internal sealed class PostgresWriter : IDisposable
     private async Task RunGroupAsync(List<PendingWrite> group)
     {
         var started = Stopwatch.GetTimestamp();
-        if (group.Count > 1 && await TryTogetherAsync(group))
+        var proviso = Proviso.None;
+        if (group.Count > 1)
         {
-            return;
+            var together = PostgresTransaction.OfWrite(group[0].Tenant);
+            if (await TryTogetherAsync(group, together))
+            {
+                return;
+            }
+
+            proviso = Proviso.After(together);
         }
 
         foreach (var write in group)
         {
-            await RunAloneAsync(write, started);
+            if (proviso.IsLost)
+            {
+                write.Fail(PostgresErrors.Unknown());
+                continue;
+            }
+
+            // Once one of them is kept, what they did together never will be.
+            proviso = await RunAloneAsync(write, started, mayAssume: group.Count == 1, proviso);
         }
     }
 
-    /// <returns>False when nothing of it was kept: each is to run alone.</returns>
-    private async Task<bool> TryTogetherAsync(List<PendingWrite> group)
+    /// <returns>False when nothing of it was kept, as far as anybody knows: each is to run alone.</returns>
+    private async Task<bool> TryTogetherAsync(List<PendingWrite> group, PostgresTransaction transaction)
     {
-        var isCommitting = false;
         try
         {
-            await CommitAsync(group, () => isCommitting = true);
+            await CommitAsync(group, transaction, mayAssume: true);
             return true;
         }
-        catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
+        catch (Exception exception) when (transaction.IsCommitting && PostgresErrors.IsBroken(exception))
         {
             _source.Clear();
+            if (transaction.Assumptions.Count > 0)
+            {
+                transaction.IsInDoubt = true;
+                return false;
+            }
+
             group.ForEach(write => write.Fail(PostgresErrors.Unknown()));
             return true;
         }
@@ -198,46 +218,68 @@ internal sealed class PostgresWriter : IDisposable
         }
     }
 
-    private async Task RunAloneAsync(PendingWrite write, long started)
+    /// <returns>What the next write of the group runs under.</returns>
+    private async Task<Proviso> RunAloneAsync(PendingWrite write, long started, bool mayAssume, Proviso proviso)
     {
         for (var attempt = 1; ; attempt++)
         {
             if (write.IsAbandoned())
             {
-                return; // Its caller was told that it took too long, and may have sent it again.
+                return proviso; // Its caller was told that it took too long, and may have sent it again.
             }
 
-            var isCommitting = false;
+            var transaction = PostgresTransaction.OfWrite(write.Tenant);
+            proviso.Bind(transaction);
             try
             {
-                await CommitAsync([write], () => isCommitting = true);
-                return;
+                await CommitAsync([write], transaction, mayAssume);
+                return Proviso.None;
             }
-            catch (Exception exception) when (isCommitting && PostgresErrors.IsBroken(exception))
+            catch (Exception exception) when (PostgresErrors.IsWrongAssumption(exception) && (proviso.IsGiven || mayAssume))
+            {
+                if (proviso.IsGiven)
+                {
+                    write.Fail(PostgresErrors.Unknown()); // Either it was kept the first time, or another process wrote here.
+                    return Proviso.Lost;
+                }
+
+                mayAssume = false; // Another process wrote here meanwhile.
+            }
+            catch (Exception exception) when (
+                transaction.IsCommitting && PostgresErrors.IsBroken(exception) && (transaction.Assumptions.Count == 0 || !MayTryAgain(attempt, started)))
             {
                 _source.Clear();
                 write.Fail(PostgresErrors.Unknown());
-                return;
+                return Proviso.None;
             }
             catch (Exception exception) when (
-                attempt < MostAttempts && Stopwatch.GetElapsedTime(started) < LongestTry && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
+                MayTryAgain(attempt, started) && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
             {
                 if (PostgresErrors.IsBroken(exception))
                 {
                     _source.Clear(); // The idle connections are as old: one after another, they would cost an attempt each.
+                    if (transaction.IsCommitting)
+                    {
+                        transaction.IsInDoubt = true;
+                        (proviso, mayAssume) = (Proviso.After(transaction), false);
+                    }
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt * attempt)); // Nothing was kept, so it may run again.
+                await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt * attempt));
             }
             catch (Exception exception)
             {
-                Exception answer = PostgresErrors.OfWrite(exception) is { } problem ? problem : exception;
+                Exception answer = proviso.IsGiven && PostgresErrors.IsBroken(exception) ? PostgresErrors.Unknown()
+                    : PostgresErrors.OfWrite(exception) is { } problem ? problem : exception;
                 write.Refuse(answer);
                 PendingWrite.AnswerAll([write]);
-                return;
+                return proviso;
             }
         }
     }
+
+    private static bool MayTryAgain(int attempt, long started) =>
+        attempt < MostAttempts && Stopwatch.GetElapsedTime(started) < LongestTry;
 
     /// <summary>A closure that awaits something other than its session would hold its tenant's turn for as long as that takes.</summary>
     private static async Task FinishAsync(Task running, PostgresSession session)
@@ -261,23 +303,22 @@ internal sealed class PostgresWriter : IDisposable
         await running;
     }
 
-    private async Task CommitAsync(List<PendingWrite> group, Action committing)
+    private async Task CommitAsync(List<PendingWrite> group, PostgresTransaction transaction, bool mayAssume)
     {
         await using var connection = await _source.OpenConnectionAsync(CancellationToken.None);
-        var prologue = Prologue.OfWrite(group[0].Tenant);
         PostgresSession? last = null;
         try
         {
             foreach (var write in group)
             {
-                var session = new PostgresSession(connection, prologue, write.Tenant, mayWrite: true) { TraceParent = write.Spans?.TraceParent };
+                var session = new PostgresSession(connection, transaction, write.Tenant, mayWrite: true)
+                {
+                    TraceParent = write.Spans?.TraceParent,
+                    MayAssume = mayAssume,
+                };
                 try
                 {
                     await FinishAsync(write.Run(session), session);
-                    if (write != group[^1])
-                    {
-                        await session.FlushAsync();
-                    }
                 }
                 finally
                 {
@@ -288,7 +329,7 @@ internal sealed class PostgresWriter : IDisposable
             }
 
             group.ForEach(write => write.Spans?.Committing(group.Count));
-            committing();
+            transaction.IsCommitting = true;
 #if FAULT_STORAGE
             if (Sqlite.SeededFault.Is("AckBeforeCommit"))
             {
@@ -301,7 +342,7 @@ internal sealed class PostgresWriter : IDisposable
         }
         finally
         {
-            await RollBackAsync(connection, prologue);
+            await RollBackAsync(connection, transaction);
         }
 
         PendingWrite.AnswerAll(group);

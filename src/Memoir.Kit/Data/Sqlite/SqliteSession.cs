@@ -5,7 +5,7 @@ namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>A session on one SQLite connection: every statement runs at once, in the thread of its closure.</summary>
 internal sealed class SqliteSession(SqliteConnection connection, PreparedStatements statements, Tenant? tenant, bool mayWrite)
-    : Session(tenant, mayWrite)
+    : Session(tenant, mayWrite, new TransactionNotes()) // A closure of a group that fails takes what it noted with it.
 {
     private readonly int _thread = Environment.CurrentManagedThreadId;
 

@@ -25,16 +25,19 @@ internal sealed class RecallIndexes
     private readonly IndexLoader _loader;
     private readonly IndexMergeQueue _merges;
     private readonly MemoryVectors _vectors;
+    private readonly CounterReservations _reservations;
     private readonly RecallOptions _options;
     private readonly TimeProvider _time;
     private long _bytes;
 
     public RecallIndexes(
-        IndexLoader loader, IndexMergeQueue merges, MemoryVectors vectors, IOptions<RecallOptions> options, TimeProvider time, Meters meters)
+        IndexLoader loader, IndexMergeQueue merges, MemoryVectors vectors, CounterReservations reservations,
+        IOptions<RecallOptions> options, TimeProvider time, Meters meters)
     {
         _loader = loader;
         _merges = merges;
         _vectors = vectors;
+        _reservations = reservations;
         _options = options.Value;
         _time = time;
         meters.IndexCacheBytes = () => Volatile.Read(ref _bytes);
@@ -46,7 +49,7 @@ internal sealed class RecallIndexes
     public async Task<IndexWrite> BeginAsync(Session session, int sequences = 0)
     {
         var tenant = session.Tenant;
-        var write = new IndexWrite(session, await TenantCounters.TakeAsync(session, sequences, _time.Now()), _vectors);
+        var write = new IndexWrite(session, await _reservations.ReserveAsync(session, sequences), _vectors);
         session.AfterCommit(() => Apply(tenant, write));
         return write;
     }

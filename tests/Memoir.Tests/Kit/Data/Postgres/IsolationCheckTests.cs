@@ -115,6 +115,22 @@ public sealed class IsolationCheckTests
         await PostgresServer.DropAsync(name);
     }
 
+    [Fact]
+    public async Task A_superuser_is_refused_before_a_table_is_made()
+    {
+        var folder = Directory.CreateTempSubdirectory("memoir").FullName;
+        var name = await PostgresServer.CreateAsync("");
+
+        var refused = await ServerProcess.RefuseAsync(folder, [("MEMORY_DATABASE_URL", PostgresServer.SuperuserUrlOf(name))]);
+        var tables = await PostgresServer.AsOwnerAsync(name, "SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname = 'public'");
+
+        Assert.Equal(78, refused.Code);
+        Assert.Matches("^memoir: MEMORY_DATABASE_URL: .* is a superuser", Assert.Single(refused.ErrorLines));
+        Assert.Equal(0L, tables);
+        Directory.Delete(folder, recursive: true);
+        await PostgresServer.DropAsync(name);
+    }
+
     private static async Task<EngineReport> InspectAsync(string url)
     {
         await using var services = new ServiceCollection().AddMetrics().AddSingleton<Meters>().BuildServiceProvider();

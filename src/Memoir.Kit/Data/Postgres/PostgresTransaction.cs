@@ -6,10 +6,10 @@ using Npgsql;
 namespace Memoir.Kit.Data.Postgres;
 
 /// <summary>
-/// How a transaction begins: whose it is, said for this transaction alone, so that no pooled connection can carry it on
-/// to another tenant; and, where it writes, the tenant's turn.
+/// A transaction, and how it begins: whose it is, said for this transaction alone, so that no pooled connection can carry
+/// it on to another tenant; and, where it writes, the tenant's turn. Several closures may share one, each with its session.
 /// </summary>
-internal sealed class Prologue
+internal sealed class PostgresTransaction
 {
     private const string Read = "SELECT set_config('app.tenant', $1, true), set_config('app.system', $2, true)";
 
@@ -27,7 +27,7 @@ internal sealed class Prologue
     private readonly string _system;
     private readonly long? _turn;
 
-    private Prologue(string begin, string settings, Tenant? tenant, long? turn, CancellationToken ct)
+    private PostgresTransaction(string begin, string settings, Tenant? tenant, long? turn, CancellationToken ct)
     {
         _begin = begin;
         _settings = settings;
@@ -37,33 +37,74 @@ internal sealed class Prologue
         Canceled = ct;
     }
 
-    /// <summary>The server has a transaction of ours open.</summary>
+    /// <summary>The server has it open.</summary>
     public bool IsSent { get; private set; }
+
+    /// <summary>Statements whose outcome nobody has asked for: they travel with the next that somebody does, or with the commit.</summary>
+    public List<NpgsqlBatchCommand> Held { get; } = [];
+
+    /// <summary>How many of them answer with rows all the same, which whoever reads next has to pass over.</summary>
+    public int HeldResults { get; set; }
+
+    public TransactionNotes Notes { get; } = new();
+
+    /// <summary>What was so before it and is not so after it: who finds it true knows that nothing of it was kept.</summary>
+    public List<Func<NpgsqlBatchCommand>> Assumptions { get; } = [];
+
+    /// <summary>Whether the commit is on its way.</summary>
+    public bool IsCommitting { get; set; }
+
+    /// <summary>Whether the connection broke while the commit was on its way.</summary>
+    public bool IsInDoubt { get; set; }
 
     /// <summary>A statement failed: the server keeps nothing of the transaction any more.</summary>
     public bool HasFailed { get; set; }
 
     public CancellationToken Canceled { get; }
 
-    public static Prologue OfRead(Tenant? tenant, CancellationToken ct) =>
+    public static PostgresTransaction OfRead(Tenant? tenant, CancellationToken ct) =>
         new("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Read, tenant, turn: null, ct);
 
     /// <summary>The writes of one tenant run one after another over all processes; each statement sees what was committed before its turn.</summary>
-    public static Prologue OfWrite(Tenant? tenant) =>
+    public static PostgresTransaction OfWrite(Tenant? tenant) =>
         new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", WriteSettings, tenant, tenant is { } one ? TurnOf(one.Id) : null, CancellationToken.None);
 
     /// <summary>One process at a time changes the schema.</summary>
-    public static Prologue OfMigration(CancellationToken ct) =>
+    public static PostgresTransaction OfMigration(CancellationToken ct) =>
         new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", Read, tenant: null, TurnOf("schema migrations of memoir"), ct);
 
-    /// <returns>True when the transaction begins with this batch: its first result is not the caller's.</returns>
-    public bool AddTo(NpgsqlBatch batch)
+    /// <summary>Fails on the server where it is not so.</summary>
+    public void Assume(Func<NpgsqlBatchCommand> assumption)
     {
-        if (IsSent)
+        Assumptions.Add(assumption);
+        Held.Add(assumption());
+        HeldResults++;
+    }
+
+    /// <summary>Adds what goes before a statement: the beginning, if it was not sent yet, and what is held back.</summary>
+    /// <returns>How many results come before the statement's own.</returns>
+    public int AddTo(NpgsqlBatch batch)
+    {
+        var results = HeldResults + (IsSent ? 0 : 1);
+        if (!IsSent)
         {
-            return false;
+            AddBeginning(batch);
         }
 
+        foreach (var command in Held)
+        {
+            batch.BatchCommands.Add(command);
+        }
+
+        Held.Clear();
+        HeldResults = 0;
+        return results;
+    }
+
+    public void Ended() => IsSent = false;
+
+    private void AddBeginning(NpgsqlBatch batch)
+    {
         IsSent = true;
         batch.BatchCommands.Add(new NpgsqlBatchCommand(_begin));
         var settings = new NpgsqlBatchCommand(_turn is null ? _settings : _settings + Turn)
@@ -76,10 +117,7 @@ internal sealed class Prologue
         }
 
         batch.BatchCommands.Add(settings);
-        return true;
     }
-
-    public void Ended() => IsSent = false;
 
 #if FAULT_STORAGE
     /// <summary>Negative control: a commit is answered before it is on disk.</summary>
