@@ -6,7 +6,7 @@ using Memoir.Server.Embeddings.Providers;
 
 namespace Memoir.Server.Admin;
 
-/// <summary>Can the database be read?</summary>
+/// <summary>Can the database be read, and would it take a write?</summary>
 internal sealed class DatabaseProbe(Database database) : IReadinessProbe
 {
     public const string Is = "database";
@@ -15,8 +15,15 @@ internal sealed class DatabaseProbe(Database database) : IReadinessProbe
 
     public async ValueTask<ReadinessResult> CheckAsync(CancellationToken ct)
     {
-        await database.SystemReadAsync(session => session.ScalarAsync("SELECT COUNT(*) FROM schema_migrations", new { }), ct);
-        return database.IsWritable ? ReadinessResult.Ok : ReadinessResult.Error("the storage reported an error; restart the server");
+        var takesWrites = await database.SystemReadAsync(
+            async session =>
+            {
+                await session.ScalarAsync("SELECT COUNT(*) FROM schema_migrations", new { });
+                return await session.ScalarAsync(session.Dialect.TakesWrites, new { }) == 1;
+            },
+            ct);
+        return !takesWrites ? ReadinessResult.Error("the database server follows another one and takes no writes")
+            : database.IsWritable ? ReadinessResult.Ok : ReadinessResult.Error("the storage reported an error; restart the server");
     }
 }
 

@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Postgres.Writes;
 using Memoir.Kit.Data.Engines;
 using Memoir.Kit.Telemetry;
 using Npgsql;
@@ -43,7 +44,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
             {
                 return await TryReadAsync(tenant, work, ct);
             }
-            catch (Exception exception) when (attempt == 1 && PostgresErrors.IsBroken(exception) && !ct.IsCancellationRequested)
+            catch (Exception exception) when (attempt == 1 && PostgresErrors.IsStale(exception) && !ct.IsCancellationRequested)
             {
                 // The server was restarted since this connection was last used, and the idle ones are as old: a new one, then.
                 _source.Clear();
@@ -114,7 +115,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
         finally
         {
             session.End();
-            await PostgresWriter.RollBackAsync(connection, transaction);
+            await transaction.RollBackAsync(connection);
         }
     }
 
@@ -127,7 +128,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     private async Task<T> TryReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
-        var connection = await _source.OpenConnectionAsync(ct);
+        var connection = await PoolExhaustedException.OpenAsync(_source, ct);
         var transaction = PostgresTransaction.OfRead(tenant, ct);
         var session = new PostgresSession(connection, transaction, tenant, mayWrite: false);
         try
@@ -144,8 +145,14 @@ internal sealed class PostgresEngine : IDatabaseEngine
     /// <summary>Throws nothing: a connection on which a transaction cannot be ended is broken, and the pool drops it.</summary>
     private static async Task EndAsync(NpgsqlConnection connection, PostgresTransaction transaction)
     {
-        await PostgresWriter.RollBackAsync(connection, transaction);
-        await connection.DisposeAsync();
+        try
+        {
+            await transaction.RollBackAsync(connection);
+        }
+        finally
+        {
+            await connection.DisposeAsync();
+        }
     }
 
     private static NpgsqlDataSource Open(NpgsqlConnectionStringBuilder address, int size, bool prepare, int seconds)

@@ -14,9 +14,10 @@ internal sealed class PostgresTransaction
     private const string Read = "SELECT set_config('app.tenant', $1, true), set_config('app.system', $2, true)";
 
     // A process that stops in the middle of a write must not hold its tenant's turn for ever.
-    // And whatever the server's own setting is, a commit is answered after it is on disk.
+    // And whatever the server's own settings are, a commit is answered after it is on disk, and not cut off while it waits for a replica.
+    private const string Unlimited = "set_config('statement_timeout', '0', true)";
     private const string Write = $"""
-        {Read}, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '20s', true),
+        {Read}, {Unlimited}, set_config('idle_in_transaction_session_timeout', '10s', true), set_config('lock_timeout', '20s', true),
             set_config('synchronous_commit', COALESCE(NULLIF(current_setting('synchronous_commit'), 'off'), 'on'), true)
         """;
     private const string Turn = ", pg_advisory_xact_lock($3)";
@@ -54,8 +55,8 @@ internal sealed class PostgresTransaction
     /// <summary>Whether the commit is on its way.</summary>
     public bool IsCommitting { get; set; }
 
-    /// <summary>Whether the connection broke while the commit was on its way.</summary>
-    public bool IsInDoubt { get; set; }
+    /// <summary>The server warned of something at the commit: it did it, but perhaps not as durably as it was told to.</summary>
+    public bool WasWarned { get; private set; }
 
     /// <summary>A statement failed: the server keeps nothing of the transaction any more.</summary>
     public bool HasFailed { get; set; }
@@ -71,7 +72,9 @@ internal sealed class PostgresTransaction
 
     /// <summary>One process at a time changes the schema.</summary>
     public static PostgresTransaction OfMigration(CancellationToken ct) =>
-        new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", Read, tenant: null, TurnOf("schema migrations of memoir"), ct);
+        new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", $"{Read}, {Unlimited}", tenant: null, TurnOf("schema migrations of memoir"), ct);
+
+    public void Hear(object sender, NpgsqlNoticeEventArgs said) => WasWarned |= IsCommitting && said.Notice.InvariantSeverity == "WARNING";
 
     /// <summary>Fails on the server where it is not so.</summary>
     public void Assume(Func<NpgsqlBatchCommand> assumption)
@@ -102,6 +105,25 @@ internal sealed class PostgresTransaction
     }
 
     public void Ended() => IsSent = false;
+
+    /// <summary>Ends it without keeping anything, where it is open.</summary>
+    public async Task RollBackAsync(NpgsqlConnection connection)
+    {
+        if (!IsSent || connection.FullState.HasFlag(System.Data.ConnectionState.Broken))
+        {
+            return;
+        }
+
+        try
+        {
+            await using var rollback = new NpgsqlCommand("ROLLBACK", connection);
+            await rollback.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or IOException)
+        {
+            // A connection that cannot even be rolled back is broken, and the pool drops it.
+        }
+    }
 
     private void AddBeginning(NpgsqlBatch batch)
     {

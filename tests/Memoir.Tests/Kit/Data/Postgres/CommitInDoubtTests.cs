@@ -189,9 +189,10 @@ public sealed class CommitInDoubtTests
             Acme,
             async session =>
             {
-                if (runs == 0)
+                if (session.Notes.Find<string>() is null)
                 {
-                    session.NoteBefore(Counted, new { before = 0 });
+                    session.NoteBefore(Counted, new { before = (int)(await CountAsync(session))! });
+                    session.Notes.Keep("counted");
                 }
 
                 await session.SendAsync("INSERT INTO notes (tenant_id, text) VALUES (@Tenant, @text)", new { text = $"{i} in run {runs}" });
@@ -212,6 +213,58 @@ public sealed class CommitInDoubtTests
 
         Assert.Equal(["0", "1", "2"], (await notes.NotesAsync()).Select(text => text[..1]));
         Assert.All(answers, answer => Assert.Equal(!arrived, answer)); // Those that were kept are answered that nobody knows.
+    }
+
+    [Fact]
+    public async Task Whatever_befalls_the_second_attempt_nobody_is_told_that_nothing_was_stored()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+        await notes.OwnerAsync("CREATE FUNCTION raise(state text) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''raised'' USING ERRCODE = state; END'");
+        using var line = LineTo(notes);
+        var runs = 0;
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => Through(line, notes).WriteAsync(
+            Acme,
+            async session =>
+            {
+                if (++runs == 1)
+                {
+                    await NoteOrAssumeAsync(session, "once", assumes: true);
+                    line.LoseNextRequest();
+                    return;
+                }
+
+                await session.ScalarAsync("SELECT raise('55P03')", new { }); // As if another held the turn for very long.
+            },
+            Ct));
+
+        Assert.Contains("may or may not be stored", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(2, runs);
+    }
+
+    [Fact]
+    public async Task A_commit_that_the_server_warned_of_is_not_acknowledged()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+        await notes.OwnerAsync("""
+            CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE WARNING ''not at the replica''; RETURN NULL; END';
+            CREATE CONSTRAINT TRIGGER warns AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW WHEN (NEW.text = 'warned of') EXECUTE FUNCTION warn()
+            """);
+        var hasHeard = false;
+
+        var refusal = await Assert.ThrowsAsync<ProblemException>(() => notes.Database.WriteAsync(
+            Acme,
+            session =>
+            {
+                session.AfterCommit(() => hasHeard = true);
+                return InsertAsync(session, "warned of");
+            },
+            Ct));
+
+        Assert.Contains("may or may not be stored", refusal.Message, StringComparison.Ordinal);
+        Assert.True(hasHeard, "What is kept in memory has to follow: it is in the database.");
+        Assert.Equal(["warned of"], await notes.NotesAsync());
     }
 
     private static async Task NoteOrAssumeAsync(Session session, string text, bool assumes)

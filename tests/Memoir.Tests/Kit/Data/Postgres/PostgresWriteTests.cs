@@ -1,5 +1,7 @@
 using Memoir.Kit.Data;
+using Memoir.Kit.Data.Postgres;
 using Memoir.Kit.Http;
+using Memoir.Tests.Testing;
 using Npgsql;
 using static Memoir.Tests.Testing.TestDatabase;
 
@@ -184,6 +186,106 @@ public sealed class PostgresWriteTests
         Assert.Equal(["good", "past"], await notes.NotesAsync());
     }
 
+    [Fact]
+    public async Task A_pool_whose_connections_are_all_busy_says_overloaded_and_breaks_none()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+        using var database = new SmallPool(notes);
+        var busy = database.Hold();
+
+        var write = await Assert.ThrowsAsync<ProblemException>(() => database.Database.WriteAsync(new Tenant("other"), session => InsertAsync(session, "no place"), Ct));
+        var read = await Assert.ThrowsAsync<ProblemException>(() => database.Database.ReadAsync(Acme, session => CountAsync(session), Ct));
+        database.Release();
+        var backend = await busy;
+        await database.Database.WriteAsync(Acme, session => InsertAsync(session, "place"), Ct);
+
+        Assert.Equal((Problem.Overloaded, Problem.Overloaded), (write.Problem, read.Problem));
+        Assert.Equal(backend, await database.Database.WriteAsync(Acme, session => session.ScalarAsync("SELECT pg_backend_pid()", new { }), Ct));
+        Assert.Equal(["place"], await notes.NotesAsync());
+    }
+
+    [Fact]
+    public async Task One_tenant_cannot_fill_the_queue_of_all()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+        var database = notes.Another(options => options.WriteQueueLimit = 800);
+        var gate = new WriterGate();
+        gate.Hold(database);
+        await gate.Entered;
+        var writes = Enumerable.Range(0, 300).Select(async i => await database.WriteAsync(Acme, session => InsertAsync(session, $"{i:000}"), Ct)).ToList();
+
+        await database.WriteAsync(new Tenant("other"), session => InsertAsync(session, "beside"), Ct);
+        await gate.OpenAsync();
+        gate.Dispose();
+        var answers = await Task.WhenAll(writes.Select(write => write.ContinueWith(done => (done.Exception?.InnerException as ProblemException)?.Problem, TaskScheduler.Default)));
+
+        Assert.Equal(100, answers.Count(problem => problem is null)); // An eighth of the queue.
+        Assert.Equal(200, answers.Count(problem => problem == Problem.Overloaded));
+        Assert.Equal(100, (await notes.NotesAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_server_that_takes_no_writes_any_more_is_left_for_another()
+    {
+        using var notes = await SharedNotes.OpenAsync();
+        await notes.OwnerAsync("CREATE SEQUENCE attempts; GRANT USAGE ON SEQUENCE attempts TO PUBLIC");
+        await notes.OwnerAsync("""
+            CREATE FUNCTION follow() RETURNS bigint LANGUAGE plpgsql AS
+                'BEGIN IF nextval(''attempts'') = 1 THEN RAISE EXCEPTION ''cannot execute INSERT in a read-only transaction'' USING ERRCODE = ''25006''; END IF; RETURN 1; END'
+            """);
+        var backends = new List<long?>();
+
+        await notes.Database.WriteAsync(
+            Acme,
+            async session =>
+            {
+                backends.Add(await session.ScalarAsync("SELECT pg_backend_pid()", new { }));
+                await session.ScalarAsync("SELECT follow()", new { });
+                await InsertAsync(session, "at the new one");
+            },
+            Ct);
+
+        Assert.Equal(2, backends.Distinct().Count());
+        Assert.Equal(["at the new one"], await notes.NotesAsync());
+    }
+
+    [Theory]
+    [InlineData("FATAL", "28P01", false)]
+    [InlineData("FATAL", "53300", false)]
+    [InlineData("FATAL", "58030", true)]
+    [InlineData("PANIC", "53100", true)]
+    public void A_server_that_breaks_down_leaves_a_commit_in_doubt(string severity, string state, bool isBroken) =>
+        Assert.Equal(isBroken, PostgresErrors.IsBroken(new PostgresException("down", severity, severity, state)));
+
     private static Task RaiseAsync(SharedNotes notes) => notes.OwnerAsync(
         "CREATE FUNCTION raise(state text) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''raised'' USING ERRCODE = state; END'");
+
+    /// <summary>A pool of one connection, for which nobody waits longer than a second.</summary>
+    private sealed class SmallPool : IDisposable
+    {
+        private readonly ManualResetEventSlim _open = new();
+
+        public SmallPool(SharedNotes notes) => Database = notes.Another(options =>
+        {
+            options.DatabaseUrl = $"{PostgresServer.ApplicationUrlOf(notes.Name)}?connect_timeout=1";
+            options.DatabasePoolSize = 1;
+        });
+
+        public Database Database { get; }
+
+        /// <returns>The process that serves the one connection, when it is given back.</returns>
+        public Task<long?> Hold() => Database.WriteAsync(
+            Acme,
+            async session =>
+            {
+                var backend = await session.ScalarAsync("SELECT pg_backend_pid()", new { });
+                _open.Wait(TimeSpan.FromSeconds(20), CancellationToken.None);
+                return backend;
+            },
+            Ct);
+
+        public void Release() => _open.Set();
+
+        public void Dispose() => _open.Dispose();
+    }
 }

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace Memoir.Kit.Data.Postgres;
+namespace Memoir.Kit.Data.Postgres.Writes;
 
 /// <summary>
 /// Under what a write runs again when nobody knows whether it was kept: that all it had assumed is still so. Then it was
@@ -21,8 +21,10 @@ internal sealed class Proviso
 
     public bool IsLost => ReferenceEquals(this, Lost);
 
-    /// <summary>None where it is known that nothing was kept.</summary>
-    public static Proviso After(PostgresTransaction transaction) => transaction.IsInDoubt ? new(transaction.Assumptions) : None;
+    public int Count => _assumptions.Count;
+
+    /// <summary>After a commit that nobody heard of.</summary>
+    public static Proviso After(PostgresTransaction transaction) => new(transaction.Assumptions);
 
     public void Bind(PostgresTransaction transaction)
     {

@@ -4,7 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
 using Npgsql;
 
-namespace Memoir.Kit.Data.Postgres;
+namespace Memoir.Kit.Data.Postgres.Writes;
 
 /// <summary>
 /// Runs write closures, one tenant's one after another. Those that wait for the same tenant share a transaction and its
@@ -15,16 +15,15 @@ namespace Memoir.Kit.Data.Postgres;
 internal sealed class PostgresWriter : IDisposable
 {
     private const int LargestGroup = 64;
-    private const int MostAttempts = 5;
+
+    /// <summary>One tenant may fill this part of the queue, or as much as a group takes.</summary>
+    private const int LaneShare = 8;
 
     /// <summary>As long as the server lets a transaction be idle.</summary>
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     /// <summary>A commit that is under way when its caller gives up usually ends within this, and is then answered.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
-
-    /// <summary>After so long nothing is tried again: those behind it in the lane wait too.</summary>
-    private static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<string, Queue<PendingWrite>> _lanes = new(StringComparer.Ordinal);
     private readonly HashSet<Task> _running = [];
@@ -58,13 +57,20 @@ internal sealed class PostgresWriter : IDisposable
                 throw new ProblemException(Problem.Overloaded, "Too many writes are waiting; send the request again in a moment.");
             }
 
-            _waiting++;
             var name = tenant?.Id;
             if (name is not null && _lanes.TryGetValue(name, out var lane))
             {
+                if (lane.Count >= Math.Max(LargestGroup, _limit / LaneShare))
+                {
+                    throw new ProblemException(Problem.Overloaded, "Too many writes of this tenant are waiting; send the request again in a moment.");
+                }
+
+                _waiting++;
                 lane.Enqueue(write); // Whoever drains it comes to this one.
                 return AnswerAsync(write, ct);
             }
+
+            _waiting++;
 
             lane = new Queue<PendingWrite>([write]);
             if (name is not null)
@@ -90,24 +96,6 @@ internal sealed class PostgresWriter : IDisposable
         }
 
         Task.WaitAll(running, TimeSpan.FromSeconds(25));
-    }
-
-    public static async Task RollBackAsync(NpgsqlConnection connection, PostgresTransaction transaction)
-    {
-        if (!transaction.IsSent || connection.FullState.HasFlag(System.Data.ConnectionState.Broken))
-        {
-            return;
-        }
-
-        try
-        {
-            await using var rollback = new NpgsqlCommand("ROLLBACK", connection);
-            await rollback.ExecuteNonQueryAsync(CancellationToken.None);
-        }
-        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or IOException)
-        {
-            // A connection that cannot even be rolled back is broken, and the pool drops it.
-        }
     }
 
     /// <summary>A caller that gives up is not answered before its write is; but where the server does not answer, it goes.</summary>
@@ -166,35 +154,29 @@ internal sealed class PostgresWriter : IDisposable
 
     private async Task RunGroupAsync(List<PendingWrite> group)
     {
-        var started = Stopwatch.GetTimestamp();
-        var proviso = Proviso.None;
-        if (group.Count > 1)
+        var run = new GroupRun();
+        if (group.Count > 1 && await TryTogetherAsync(group, run))
         {
-            var together = PostgresTransaction.OfWrite(group[0].Tenant);
-            if (await TryTogetherAsync(group, together))
-            {
-                return;
-            }
-
-            proviso = Proviso.After(together);
+            return;
         }
 
         foreach (var write in group)
         {
-            if (proviso.IsLost)
+            if (run.Refusal is { } refusal)
             {
-                write.Fail(PostgresErrors.Unknown());
-                continue;
+                write.Fail(refusal);
             }
-
-            // Once one of them is kept, what they did together never will be.
-            proviso = await RunAloneAsync(write, started, mayAssume: group.Count == 1, proviso);
+            else
+            {
+                await RunAloneAsync(write, run, mayAssume: group.Count == 1);
+            }
         }
     }
 
-    /// <returns>False when nothing of it was kept, as far as anybody knows: each is to run alone.</returns>
-    private async Task<bool> TryTogetherAsync(List<PendingWrite> group, PostgresTransaction transaction)
+    /// <returns>False when each is to run alone, under what the run says.</returns>
+    private async Task<bool> TryTogetherAsync(List<PendingWrite> group, GroupRun run)
     {
+        var transaction = PostgresTransaction.OfWrite(group[0].Tenant);
         try
         {
             await CommitAsync(group, transaction, mayAssume: true);
@@ -202,84 +184,93 @@ internal sealed class PostgresWriter : IDisposable
         }
         catch (Exception exception) when (transaction.IsCommitting && PostgresErrors.IsBroken(exception))
         {
-            _source.Clear();
+            run.HasDatabaseFailed = true;
+            ClearIfStale(exception);
             if (transaction.Assumptions.Count > 0)
             {
-                transaction.IsInDoubt = true;
+                run.Proviso = Proviso.After(transaction);
                 return false;
             }
 
             group.ForEach(write => write.Fail(PostgresErrors.Unknown()));
             return true;
         }
-        catch (Exception)
+        catch (Exception exception)
         {
+            run.HasDatabaseFailed = PostgresErrors.IsOfDatabase(exception);
             return false; // Whose fault it was shows when each runs alone.
         }
     }
 
-    /// <returns>What the next write of the group runs under.</returns>
-    private async Task<Proviso> RunAloneAsync(PendingWrite write, long started, bool mayAssume, Proviso proviso)
+    private async Task RunAloneAsync(PendingWrite write, GroupRun run, bool mayAssume)
     {
         for (var attempt = 1; ; attempt++)
         {
             if (write.IsAbandoned())
             {
-                return proviso; // Its caller was told that it took too long, and may have sent it again.
+                return; // Its caller was told that it took too long, and may have sent it again.
             }
 
             var transaction = PostgresTransaction.OfWrite(write.Tenant);
-            proviso.Bind(transaction);
+            run.Proviso.Bind(transaction);
             try
             {
                 await CommitAsync([write], transaction, mayAssume);
-                return Proviso.None;
+                run.Kept(transaction);
+                return;
             }
-            catch (Exception exception) when (PostgresErrors.IsWrongAssumption(exception) && (proviso.IsGiven || mayAssume))
+            catch (Exception exception) when (PostgresErrors.IsWrongAssumption(exception) && (run.Proviso.IsGiven || mayAssume))
             {
-                if (proviso.IsGiven)
+                if (run.Proviso.IsGiven)
                 {
-                    write.Fail(PostgresErrors.Unknown()); // Either it was kept the first time, or another process wrote here.
-                    return Proviso.Lost;
+                    run.Proviso = Proviso.Lost; // Either it was kept the first time, or another process wrote here.
+                    write.Fail(PostgresErrors.Unknown());
+                    return;
                 }
 
                 mayAssume = false; // Another process wrote here meanwhile.
             }
             catch (Exception exception) when (
-                transaction.IsCommitting && PostgresErrors.IsBroken(exception) && (transaction.Assumptions.Count == 0 || !MayTryAgain(attempt, started)))
+                transaction.IsCommitting && PostgresErrors.IsBroken(exception) && (transaction.Assumptions.Count == 0 || !run.MayTryAgain(attempt)))
             {
-                _source.Clear();
+                run.HasDatabaseFailed = true;
+                ClearIfStale(exception);
                 write.Fail(PostgresErrors.Unknown());
-                return Proviso.None;
+                return;
             }
             catch (Exception exception) when (
-                MayTryAgain(attempt, started) && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsBroken(exception)))
+                run.MayTryAgain(attempt)
+                && (PostgresErrors.IsCollision(exception) || PostgresErrors.IsFollower(exception) || PostgresErrors.IsBroken(exception)))
             {
-                if (PostgresErrors.IsBroken(exception))
+                run.HasDatabaseFailed = true;
+                ClearIfStale(exception);
+                if (transaction.IsCommitting && PostgresErrors.IsBroken(exception))
                 {
-                    _source.Clear(); // The idle connections are as old: one after another, they would cost an attempt each.
-                    if (transaction.IsCommitting)
-                    {
-                        transaction.IsInDoubt = true;
-                        (proviso, mayAssume) = (Proviso.After(transaction), false);
-                    }
+                    (run.Proviso, mayAssume) = (Proviso.After(transaction), false);
                 }
 
                 await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt * attempt));
             }
             catch (Exception exception)
             {
-                Exception answer = proviso.IsGiven && PostgresErrors.IsBroken(exception) ? PostgresErrors.Unknown()
+                run.HasDatabaseFailed = PostgresErrors.IsOfDatabase(exception);
+                Exception answer = run.Proviso.IsGiven && run.HasDatabaseFailed ? PostgresErrors.Unknown()
                     : PostgresErrors.OfWrite(exception) is { } problem ? problem : exception;
                 write.Refuse(answer);
                 PendingWrite.AnswerAll([write]);
-                return proviso;
+                return;
             }
         }
     }
 
-    private static bool MayTryAgain(int attempt, long started) =>
-        attempt < MostAttempts && Stopwatch.GetElapsedTime(started) < LongestTry;
+    /// <summary>The idle connections are as old as the one that broke: one after another, they would cost an attempt each.</summary>
+    private void ClearIfStale(Exception exception)
+    {
+        if (PostgresErrors.IsStale(exception) || PostgresErrors.IsFollower(exception))
+        {
+            _source.Clear();
+        }
+    }
 
     /// <summary>A closure that awaits something other than its session would hold its tenant's turn for as long as that takes.</summary>
     private static async Task FinishAsync(Task running, PostgresSession session)
@@ -305,7 +296,8 @@ internal sealed class PostgresWriter : IDisposable
 
     private async Task CommitAsync(List<PendingWrite> group, PostgresTransaction transaction, bool mayAssume)
     {
-        await using var connection = await _source.OpenConnectionAsync(CancellationToken.None);
+        await using var connection = await PoolExhaustedException.OpenAsync(_source, CancellationToken.None);
+        connection.Notice += transaction.Hear;
         PostgresSession? last = null;
         try
         {
@@ -342,7 +334,18 @@ internal sealed class PostgresWriter : IDisposable
         }
         finally
         {
-            await RollBackAsync(connection, transaction);
+            await transaction.RollBackAsync(connection);
+        }
+
+        if (transaction.WasWarned)
+        {
+            // Kept on this server and perhaps nowhere else: it gave up waiting for the one that follows it.
+            group.ForEach(write =>
+            {
+                write.RunAfterCommit();
+                write.Fail(PostgresErrors.Unknown());
+            });
+            return;
         }
 
         PendingWrite.AnswerAll(group);
