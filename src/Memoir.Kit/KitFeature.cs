@@ -37,11 +37,12 @@ public static class KitFeature
         builder.AddListener();
     }
 
-    /// <summary>The outer steps of the pipeline, in order: measure, frame, route, limit the time.</summary>
+    /// <summary>The outer steps of the pipeline, in order: measure, frame, ask for a known host, route, limit the time.</summary>
     public static void UseKit(this WebApplication app)
     {
         app.UseRequestTelemetry();
         app.UseMiddleware<RequestFrame>();
+        app.UseMiddleware<AllowedHosts>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
         app.UseRequestTimeouts();

@@ -1,11 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Kit.Hosting;
 
 /// <summary>Where the server listens and what a request may cost.</summary>
-public sealed class HttpOptions : IValidatableObject
+public sealed partial class HttpOptions : IValidatableObject
 {
     /// <summary>Address to listen on; yields to <c>ASPNETCORE_URLS</c>.</summary>
     [Required]
@@ -21,9 +22,14 @@ public sealed class HttpOptions : IValidatableObject
     [Range(1, 600)]
     public int RequestTimeoutSeconds { get; set; } = 30;
 
+    /// <summary>The names by which this server is asked, with commas between them; <c>*.example.org</c> stands for all below it. Empty: any.</summary>
+    public string AllowedHosts { get; set; } = "";
+
     /// <summary>After SIGTERM: how long readiness fails while requests are still taken, so that load balancers turn away.</summary>
     [Range(0, 60)]
     public int DrainSeconds { get; set; } = 1;
+
+    public IReadOnlyList<string> ListAllowedHosts() => AllowedHosts.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>The listener takes a name that it does not know for "every address", which is the last thing a typing error may do.</summary>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -32,7 +38,16 @@ public sealed class HttpOptions : IValidatableObject
         {
             yield return new ValidationResult("must be an IP address of this machine, 0.0.0.0 or localhost.", [nameof(Host)]);
         }
+
+        if (!ListAllowedHosts().All(HostName().IsMatch))
+        {
+            yield return new ValidationResult(
+                "must be host names with commas between them, without scheme, port or path, for example memory.example.com,*.example.org.", [nameof(AllowedHosts)]);
+        }
     }
+
+    [GeneratedRegex(@"^(?:(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$")]
+    private static partial Regex HostName();
 }
 
 [OptionsValidator]

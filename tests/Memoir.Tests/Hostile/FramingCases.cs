@@ -50,6 +50,7 @@ internal static class FramingCases
         new("H11", "two Host", "400, closed", () => Raw("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")),
         new("H11", "Host: a b", "400, closed", () => Raw("GET /health HTTP/1.1\r\nHost: a b\r\n\r\n")),
         new("H11", "absolute form with another host", "400, closed", () => Raw("GET http://evil/health HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+        new("H11", "a host that is not listed", "400 invalid-request", () => Raw("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n")),
         new("H13", "X-HTTP-Method-Override: DELETE is ignored", "405 method-not-allowed",
             () => Raw("POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nx-api-key: {{operator}}\r\nX-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n\r\n")),
         new("H14", "a request line of 9,000 bytes", "414, closed", () => Get("/health?" + new string('a', 9_000))),
@@ -79,7 +80,7 @@ internal static class FramingCases
         new("H25", "/v1/x/../conversations without a credential", "401 unauthenticated", () => Raw("GET /v1/x/../conversations HTTP/1.1\r\nHost: localhost\r\n\r\n")),
         new("H25", "/v1/conversations;a=b", "404 not-found", () => Get("/v1/conversations;a=b")),
         new("H25", "OPTIONS *", "404 not-found", () => Raw("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n")),
-        new("H25", "CONNECT", "404 not-found", () => Raw("CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n")),
+        new("H25", "CONNECT", "404 not-found", () => Raw("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n")),
     ];
 
     private static byte[] Head(string headers, string body = "{}") =>

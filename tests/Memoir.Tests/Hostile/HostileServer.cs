@@ -27,7 +27,7 @@ public sealed class HostileServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _server = await ServerProcess.StartAsync(_folder, ("MEMORY_API_KEYS", OperatorKey));
+        _server = await ServerProcess.StartAsync(_folder, ("MEMORY_API_KEYS", OperatorKey), ("MEMORY_ALLOWED_HOSTS", "localhost"));
         foreach (var tenant in Watched)
         {
             using var client = Client(tenant);

@@ -15,6 +15,8 @@ public sealed class SettingsTests : IDisposable
         { "MEMORY_PORT", "70000", "between 0 and 65535" },
         { "MEMORY_HOST", "nonsense", "address" },
         { "MEMORY_REQUEST_MAX_BYTES", "5", "between" },
+        { "MEMORY_ALLOWED_HOSTS", "https://memory.example.com", "without scheme" },
+        { "MEMORY_ALLOWED_HOSTS", "memory.example.com:8443", "without scheme" },
         { "MEMORY_REQUEST_TIMEOUT_SECONDS", "1.5", "number" },
         { "MEMORY_DRAIN_SECONDS", "-1", "between" },
         { "MEMORY_DATABASE_URL", "mysql://user:hunter2-secret@db/x", "postgresql://USER:PASSWORD@HOST:PORT/NAME" },
