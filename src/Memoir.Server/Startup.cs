@@ -19,7 +19,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
     // Settings are read once; watching the files for changes costs a thread that wakes at every write nearby.
     private const string ReadOnce = "--hostBuilder:reloadConfigOnChange=false";
 
-    /// <summary>Runs what needs settings or the database; what is wrong with these is one line each, and exit code 78.</summary>
+    /// <summary>Runs what needs settings or the database; what is wrong with these is one line each, and exit code 78, or 69 where it may pass.</summary>
     public static async Task<int> ExplainAsync(Func<Task<int>> run)
     {
         try
@@ -33,7 +33,8 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
                 await Console.Error.WriteLineAsync($"memoir: {line}");
             }
 
-            return ExitCode.Configuration;
+            // Service managers start a program that ended with 78 not again until somebody acted.
+            return exception is StartupException { MayPass: true } ? ExitCode.Unavailable : ExitCode.Configuration;
         }
     }
 
@@ -115,9 +116,8 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         PrepareFolder(options);
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
-        await services.GetRequiredService<TenantGenerations>().LoadAsync(CancellationToken.None);
+        var engine = await LookIntoAsync(database, services.GetRequiredService<TenantGenerations>());
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Memoir");
-        var engine = await database.InspectAsync(CancellationToken.None);
         LogStarted(logger, Product.Version, database.Location, engine.Version, applied);
         foreach (var warning in engine.Warnings)
         {
@@ -134,6 +134,19 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         if (services.GetRequiredService<Authenticator>().IsLoopbackOnly)
         {
             LogLoopbackOnly(logger);
+        }
+    }
+
+    private static async Task<EngineReport> LookIntoAsync(Database database, TenantGenerations generations)
+    {
+        try
+        {
+            await generations.LoadAsync(CancellationToken.None);
+            return await database.InspectAsync(CancellationToken.None);
+        }
+        catch (Exception exception) when (database.Explain(exception, "cannot be used") is { } refusal)
+        {
+            throw refusal;
         }
     }
 

@@ -14,7 +14,7 @@ public static class ExitCode
     /// <summary>The input is not there or cannot be read.</summary>
     public const int NoInput = 66;
 
-    /// <summary>A server is needed that cannot be reached; trying again later may help.</summary>
+    /// <summary>A server or a database is needed that cannot be reached; trying again later may help.</summary>
     public const int Unavailable = 69;
 
     /// <summary>The server wants a credential, or another one.</summary>

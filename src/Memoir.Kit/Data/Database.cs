@@ -1,4 +1,7 @@
+using System.Data.Common;
+using System.Net.Sockets;
 using Memoir.Kit.Data.Engines;
+using Memoir.Kit.Http;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Telemetry;
 using Memoir.Kit.Data.Postgres;
@@ -63,6 +66,16 @@ public sealed class Database : IDisposable
 
     /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
     internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);
+
+    /// <summary>What a fault of the storage means for a start, as one line; null when it is no such fault.</summary>
+    /// <param name="fault">What was thrown.</param>
+    /// <param name="cannot">What cannot be done with the database, as the line says it after the database's name.</param>
+    public StartupException? Explain(Exception fault, string cannot) => fault is DbException or ProblemException or SocketException or TimeoutException
+        ? new StartupException($"{Location} {cannot}: {fault.Message.Split('\n')[0].TrimEnd()}", fault)
+        {
+            MayPass = IsShared && (fault is ProblemException || ServerCheck.MayPass(fault)),
+        }
+        : null;
 
     /// <summary>Lets the writes that were accepted finish, then closes the files.</summary>
     public void Dispose()

@@ -65,7 +65,7 @@ public sealed class DatabaseOptions
 [OptionsValidator]
 public sealed partial class DatabaseOptionsValidator : IValidateOptions<DatabaseOptions>;
 
-/// <summary>The program cannot start; its message is the one line an operator sees. The process exits with 78.</summary>
+/// <summary>The program cannot start; its message is the one line an operator sees. The process exits with 78, or with 69 where the fault may pass.</summary>
 public sealed class StartupException(string message, Exception? inner) : Exception(message, inner)
 {
     public StartupException(string message)
@@ -75,4 +75,7 @@ public sealed class StartupException(string message, Exception? inner) : Excepti
 
     /// <summary>Another process holds the database.</summary>
     public bool IsInUse { get; init; }
+
+    /// <summary>The same start may succeed later without anybody's doing: the server is down, starting, or has no connection to spare.</summary>
+    public bool MayPass { get; init; }
 }

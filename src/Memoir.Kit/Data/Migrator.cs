@@ -2,8 +2,6 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using System.Data.Common;
-using Memoir.Kit.Http;
 
 namespace Memoir.Kit.Data;
 
@@ -14,7 +12,7 @@ namespace Memoir.Kit.Data;
 public static partial class Migrator
 {
     /// <returns>The number of files applied by this run.</returns>
-    /// <exception cref="StartupException">A file was changed after it was applied, or the database is newer than the program.</exception>
+    /// <exception cref="StartupException">A file was changed after it was applied, the database is newer than the program, or it cannot be reached.</exception>
     public static async Task<int> MigrateAsync(this Database database, Assembly assembly, TimeProvider time, CancellationToken ct)
     {
         var migrations = Load(assembly, database.Dialect.Name);
@@ -23,16 +21,10 @@ public static partial class Migrator
         {
             return await database.MigrateAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
         }
-        catch (DbException exception)
+        catch (Exception exception) when (database.Explain(exception, $"cannot be brought up to date{current}") is { } refusal)
         {
-            throw Failed(exception);
+            throw refusal;
         }
-        catch (ProblemException exception)
-        {
-            throw Failed(exception);
-        }
-
-        StartupException Failed(Exception cause) => new($"{database.Location} cannot be brought up to date{current}: {cause.Message.Split('\n')[0].TrimEnd()}", cause);
     }
 
     /// <summary>How many files are not applied yet; nothing is changed.</summary>

@@ -1,4 +1,6 @@
+using System.Data.Common;
 using System.Globalization;
+using Npgsql;
 
 namespace Memoir.Kit.Data.Postgres;
 
@@ -44,6 +46,18 @@ internal static class ServerCheck
         var extension = server.Vector is null ? "" : $", pgvector {server.Vector}";
         return new EngineReport($"PostgreSQL {server.Version}{extension}", warnings);
     }
+
+    /// <summary>
+    /// Whether a fault at the start may pass by itself. A refused password, a database or table that is not there, a right
+    /// that is missing and a certificate that is not trusted do not.
+    /// </summary>
+    public static bool MayPass(Exception fault) => PostgresErrors.IsBroken(fault) || fault switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => true,
+        DbException { IsTransient: true } => true,
+        TimeoutException => true,
+        _ => false,
+    };
 
     private sealed record Settings
     {
