@@ -98,15 +98,9 @@ internal sealed class PostgresEngine : IDatabaseEngine
         try
         {
             var applied = await work(session);
-            if (applied > 0 && _applicationRole is { } role)
+            if (_applicationRole is { } role)
             {
-                foreach (var grant in (string[])[
-                    $"GRANT USAGE ON SCHEMA public TO {role}",
-                    $"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
-                    $"REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}"])
-                {
-                    await session.ExecuteAsync(grant, new { });
-                }
+                await ApplicationRights.GrantAsync(session, role, always: applied > 0);
             }
 
             await session.CommitAsync();

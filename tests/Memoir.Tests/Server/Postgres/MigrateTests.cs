@@ -51,6 +51,58 @@ public sealed class MigrateTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM memoir_app")] // As pg_restore --no-acl leaves it.
+    [InlineData("REVOKE INSERT ON memories FROM memoir_app")]
+    [InlineData("REVOKE ALL ON SCHEMA public FROM PUBLIC, memoir_app")]
+    public async Task Rights_that_a_restore_lost_are_granted_again(string loss)
+    {
+        var name = await PostgresServer.CreateAsync();
+        await PostgresServer.AskAsync(PostgresServer.SuperuserUrlOf(name), "ALTER SCHEMA public OWNER TO memoir_owner");
+        await PostgresServer.AsOwnerAsync(name, loss);
+
+        var ending = await MigrateAsync(TwoRoles(name));
+
+        Assert.Equal((0, ""), (ending.Code, ending.Errors));
+        await MayWorkAsync(PostgresServer.ApplicationUrlOf(name));
+        await PostgresServer.DropAsync(name);
+    }
+
+    [Fact]
+    public async Task Another_role_for_the_application_gets_the_same_rights()
+    {
+        var name = await PostgresServer.CreateAsync();
+        var role = $"{name}_r\"ole";
+        await PostgresServer.AskAsync(PostgresServer.SuperuserUrlOf(name), $"CREATE ROLE \"{role.Replace("\"", "\"\"", StringComparison.Ordinal)}\" LOGIN PASSWORD 'test-only'");
+        var app = PostgresServer.ApplicationUrlOf(name);
+        var url = app.Replace(new Uri(app).UserInfo, $"{Uri.EscapeDataString(role)}:test-only", StringComparison.Ordinal);
+
+        var ending = await MigrateAsync([("MEMORY_DATABASE_URL", url), ("MEMORY_DATABASE_ADMIN_URL", PostgresServer.OwnerUrlOf(name))]);
+
+        Assert.Equal((0, ""), (ending.Code, ending.Errors));
+        await MayWorkAsync(url);
+        await PostgresServer.DropAsync(name);
+        await PostgresServer.AskAsync(PostgresServer.SuperuserUrlOf("postgres"), $"DROP ROLE \"{role.Replace("\"", "\"\"", StringComparison.Ordinal)}\"");
+    }
+
+    [Fact]
+    public async Task The_tables_may_be_in_a_schema_of_their_own_and_others_tables_beside_them()
+    {
+        var name = await PostgresServer.CreateAsync("");
+        await PostgresServer.AskAsync(PostgresServer.SuperuserUrlOf(name), $"""
+            CREATE SCHEMA "The memories" AUTHORIZATION memoir_owner;
+            ALTER DATABASE {name} SET search_path = "The memories", public;
+            CREATE TABLE "The memories".of_others (a text);
+            """);
+
+        var ending = await MigrateAsync(TwoRoles(name));
+        var second = await MigrateAsync(TwoRoles(name));
+
+        Assert.Equal((0, "", 0, ""), (ending.Code, ending.Errors, second.Code, second.Errors));
+        await MayWorkAsync(PostgresServer.ApplicationUrlOf(name));
+        await PostgresServer.DropAsync(name);
+    }
+
     [Fact]
     public async Task One_role_can_do_it_alone()
     {
@@ -92,14 +144,30 @@ public sealed class MigrateTests : IDisposable
     }
 
     [Theory]
-    [InlineData("postgresql://memoir_app:s3cr3t@127.0.0.1:1/nowhere")]
-    [InlineData("postgresql://memoir_app:s3cr3t@127.0.0.1:1")]
-    public async Task Where_there_is_no_such_server_the_one_line_holds_no_password(string url)
+    [InlineData("postgresql://memoir_app:s3cr3t@127.0.0.1:1/nowhere", 69)]
+    [InlineData("postgresql://memoir_app:s3cr3t@127.0.0.1:1", 78)]
+    public async Task Where_there_is_no_such_server_the_one_line_holds_no_password(string url, int code)
     {
         var ending = await MigrateAsync([("MEMORY_DATABASE_URL", url)]);
 
-        Assert.Equal(78, ending.Code);
+        Assert.Equal(code, ending.Code);
         Assert.DoesNotContain("s3cr3t", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+    }
+
+    /// <summary>What every process does with its tables at a start and after it.</summary>
+    private static async Task MayWorkAsync(string url)
+    {
+        foreach (var sql in (string[])["SELECT COUNT(*) FROM schema_migrations", "SELECT COUNT(*) FROM memories", "DELETE FROM memories", "UPDATE jobs SET kind = kind"])
+        {
+            await PostgresServer.AskAsync(url, sql);
+        }
+
+        const string lacking = """
+            SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tableowner = 'memoir_owner' AND tablename <> 'schema_migrations'
+                AND NOT has_table_privilege(format('%I.%I', schemaname, tablename), 'INSERT')
+            """;
+        Assert.Equal(0L, await PostgresServer.AskAsync(url, lacking));
+        Assert.Equal(false, await PostgresServer.AskAsync(url, "SELECT has_table_privilege('schema_migrations', 'INSERT, UPDATE, DELETE, TRUNCATE')"));
     }
 
     private static (string, string)[] TwoRoles(string name) =>
