@@ -1,10 +1,11 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace Memoir.Kit.Data.Postgres;
 
 /// <summary>Reads <c>postgresql://user:password@host:5432/name?sslmode=require</c>, the form that every tool of PostgreSQL takes.</summary>
-internal static class PostgresAddress
+internal static partial class PostgresAddress
 {
     private const string Form = "must be postgresql://USER:PASSWORD@HOST:PORT/NAME, with special characters in percent encoding";
 
@@ -31,13 +32,20 @@ internal static class PostgresAddress
             Password = user.Length == 2 ? Uri.UnescapeDataString(user[1]) : null,
             Database = name,
         };
+
+        // First: a question mark in a password leaves an address without these, and the rest of the password as options.
+        if (built.Username.Length == 0 || name.Length == 0)
+        {
+            throw Wrong(variable, Form);
+        }
+
         foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var (key, value) = pair.Split('=', 2) is [var k, var v] ? (k, Uri.UnescapeDataString(v)) : (pair, "");
             Apply(built, key, value, variable);
         }
 
-        return string.IsNullOrEmpty(built.Username) || name.Length == 0 || string.IsNullOrEmpty(built.Host) ? throw Wrong(variable, Form) : built;
+        return string.IsNullOrEmpty(built.Host) ? throw Wrong(variable, Form) : built;
     }
 
     private static void Apply(NpgsqlConnectionStringBuilder built, string key, string value, string variable)
@@ -50,6 +58,9 @@ internal static class PostgresAddress
             case "sslrootcert":
                 built.RootCertificate = value;
                 break;
+            case "channel_binding" when Enum.TryParse<ChannelBinding>(value, ignoreCase: true, out var binding) && Enum.IsDefined(binding):
+                built.ChannelBinding = binding;
+                break;
             case "host": // A folder: the socket in it.
                 built.Host = value;
                 break;
@@ -57,10 +68,14 @@ internal static class PostgresAddress
                 built.Timeout = seconds;
                 break;
             default:
-                throw Wrong(variable, $"knows sslmode, sslrootcert, host and connect_timeout after the question mark, not {key} with that value");
+                var unknown = OptionName().IsMatch(key) ? $"not {key} with that value" : "and nothing else"; // Anything may stand there.
+                throw Wrong(variable, $"knows sslmode, sslrootcert, channel_binding, host and connect_timeout after the question mark, {unknown}");
         }
     }
 
     private static StartupException Wrong(string variable, string complaint) =>
         new($"{variable}: {complaint}. Example: {variable}=postgresql://memoir:secret@127.0.0.1:5432/memoir");
+
+    [GeneratedRegex("^[a-z_]+\\z")]
+    private static partial Regex OptionName();
 }

@@ -27,10 +27,12 @@ public sealed class PostgresAddressTests
     public void What_follows_the_question_mark_is_a_short_closed_list()
     {
         var address = PostgresAddress.Parse(
-            "postgresql://u:p@db/name?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem&connect_timeout=7", "MEMORY_DATABASE_URL");
+            "postgresql://u:p@db/name?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem&channel_binding=require&connect_timeout=7", "MEMORY_DATABASE_URL");
         var socket = PostgresAddress.Parse("postgresql://u:p@localhost/name?host=%2Frun%2Fpostgresql", "MEMORY_DATABASE_URL");
 
-        Assert.Equal((SslMode.VerifyFull, "/etc/ca.pem", 7), (address.SslMode, address.RootCertificate, address.Timeout));
+        Assert.Equal(
+            (SslMode.VerifyFull, "/etc/ca.pem", ChannelBinding.Require, 7),
+            (address.SslMode, address.RootCertificate, address.ChannelBinding, address.Timeout));
         Assert.Equal("/run/postgresql", socket.Host);
     }
 
@@ -43,6 +45,11 @@ public sealed class PostgresAddressTests
     [InlineData($"postgresql://u:{Secret}@db/name?sslmode=perhaps")]
     [InlineData($"postgresql://u:{Secret}@db/name?options=-csearch_path%3Devil")]
     [InlineData($"postgresql://u:{Secret}@db/name?connect_timeout=0")]
+    [InlineData($"postgresql://u:{Secret}@db/name?channel_binding=perhaps")]
+    [InlineData($"postgresql://u:{Secret}@db/name?{Secret}")]
+    [InlineData($"postgresql://u:12?{Secret}@db/name")] // A question mark in the password is the beginning of the rest.
+    [InlineData($"postgresql://u:12?a&{Secret}&sslmode=require@db/name")]
+    [InlineData($"postgresql://u@1/2?a&{Secret}@db/name")]
     [InlineData($"postgresql://u:{Secret}@db/name?password={Secret}")]
     [InlineData($"mysql://u:{Secret}@db/name")]
     public void Anything_else_is_refused_without_repeating_the_password(string url)
@@ -51,5 +58,18 @@ public sealed class PostgresAddressTests
 
         Assert.StartsWith("MEMORY_DATABASE_ADMIN_URL: ", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, refusal.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("postgresql://u:p@db/name?target_session_attrs=primary", ", not target_session_attrs with that value")]
+    [InlineData("postgresql://u:p@db/name?Secret1=x", ", and nothing else")]
+    [InlineData("postgresql://u:12?letters&more@db/name", "must be postgresql://")] // The rest of a password may look like an option.
+    public void An_unknown_option_is_named_where_it_can_be_no_secret(string url, string complaint)
+    {
+        var refusal = Assert.Throws<StartupException>(() => PostgresAddress.Parse(url, "MEMORY_DATABASE_URL"));
+
+        Assert.Contains(complaint, refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Secret1", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("letters", refusal.Message, StringComparison.Ordinal);
     }
 }
