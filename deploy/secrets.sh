@@ -17,21 +17,35 @@ if [ ! -e .env ]; then
 fi
 
 mkdir -p deploy/secrets
-chmod 711 deploy/secrets
+[ ! -O deploy/secrets ] || chmod 711 deploy/secrets
 token=$(sed -n 's/^MEMORY_METRICS_TOKEN=//p' .env)
 [ -n "$token" ] || { echo ".env has no MEMORY_METRICS_TOKEN" >&2; exit 1; }
-printf '%s' "$token" >deploy/secrets/metrics_token
-if [ ! -e deploy/secrets/tls.key ]; then
+
+# Containers read these as the users of their images, which are nobody on this machine. Only what this run made is handed
+# over: a key that somebody put here stays as it is.
+open_to() { # USER FILE …
+  if [ "$(id -u)" = 0 ]; then
+    chown "$1" "${@:2}"
+  else
+    chmod 644 "${@:2}"
+    echo "Not root: ${*:2} can be read by every user of this machine." >&2
+  fi
+}
+
+kept=deploy/secrets/metrics_token
+if [ -e "$kept" ] && [ ! -r "$kept" ]; then
+  echo "$kept is another user's and stays as it is; it must hold MEMORY_METRICS_TOKEN of .env" >&2
+elif [ ! -e "$kept" ] || [ "$(cat "$kept")" != "$token" ]; then
+  printf '%s' "$token" >"$kept.new"
+  mv -f "$kept.new" "$kept"
+  open_to 65534:65534 "$kept"
+fi
+if [ ! -e deploy/secrets/tls.key ] && [ ! -e deploy/secrets/tls.crt ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout deploy/secrets/tls.key -out deploy/secrets/tls.crt 2>/dev/null
+  open_to 101:101 deploy/secrets/tls.crt deploy/secrets/tls.key
   echo "made a certificate for localhost; put your own in deploy/secrets/tls.crt and tls.key"
-fi
-
-# Containers read these as the users of their images, which are nobody on this machine.
-if [ "$(id -u)" = 0 ]; then
-  chown 101:101 deploy/secrets/tls.crt deploy/secrets/tls.key
-  chown 65534:65534 deploy/secrets/metrics_token
-else
-  chmod 644 deploy/secrets/*
-  echo "Not root: the files in deploy/secrets can be read by every user of this machine." >&2
+elif [ ! -e deploy/secrets/tls.key ] || [ ! -e deploy/secrets/tls.crt ]; then
+  echo "deploy/secrets has one of tls.crt and tls.key; put the other one beside it" >&2
+  exit 1
 fi

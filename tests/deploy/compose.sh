@@ -30,6 +30,13 @@ cp "$env_file" "$work/before"
 "$work/clone/deploy/secrets.sh" >/dev/null 2>&1
 cmp -s "$env_file" "$work/before" || fail "deploy/secrets.sh replaced what was there"
 for file in tls.crt tls.key metrics_token; do [ -s "$work/clone/deploy/secrets/$file" ] || fail "deploy/secrets.sh makes no $file"; done
+# What somebody else put there keeps its owner and mode, and does not stop the script.
+echo mine >"$work/clone/deploy/secrets/tls.key"
+chmod 600 "$work/clone/deploy/secrets/tls.key"
+if [ "$(id -u)" = 0 ]; then chown 12345:12345 "$work/clone/deploy/secrets/tls.key"; fi
+stat -c '%n %u %g %a' "$work/clone/deploy/secrets"/* >"$work/before"
+"$work/clone/deploy/secrets.sh" >/dev/null 2>&1 || fail "deploy/secrets.sh stops at files of others"
+diff "$work/before" <(stat -c '%n %u %g %a' "$work/clone/deploy/secrets"/*) || fail "deploy/secrets.sh changed files that it did not make"
 
 config() { env -i "PATH=$PATH" "HOME=$work" "${client[@]}" -f compose.yaml --env-file "$1" config --format json; }
 config "$env_file" >"$work/config.json" || fail "the compose client refuses compose.yaml"
@@ -49,6 +56,7 @@ holds '[.services | to_entries[] | select(.key != "migrate") | .value.healthchec
 holds '[.services[] | .depends_on // {} | .[] | .condition == "service_healthy" or .condition == "service_completed_successfully"] | all' "a dependency has no condition"
 holds '[.services["api-1"], .services["api-2"], .services.worker] | map(.depends_on.migrate.condition == "service_completed_successfully") | all' "a role starts before the migrations"
 holds '[.services | to_entries[] | select(.key != "migrate" and .key != "postgres") | .value.environment // {} | has("MEMORY_DATABASE_ADMIN_URL") or has("MEMOIR_OWNER_PASSWORD") or has("POSTGRES_PASSWORD")] | any | not' "the owner's password goes further than it must"
+holds '.services.postgres.command | index("-clog_parameter_max_length=0") != null and index("-clog_parameter_max_length_on_error=0") != null' "slow statements are logged with what people said" '.services.postgres.command'
 holds '.networks.inside.internal and .networks.edge.internal and ([.services.postgres.networks | keys[]] == ["inside"])' "the database can be reached"
 holds '[.services["api-1"].entrypoint, .services.worker.entrypoint, .services.migrate.entrypoint] == [["aiml-api"], ["aiml-worker"], ["memoir", "migrate"]]' "the roles"
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)

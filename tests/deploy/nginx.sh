@@ -157,6 +157,39 @@ is "$(code --http1.1 -H "x-long: $long" "$base/version")" 400 "a long header"
 seven=$(head -c 7000 /dev/zero | tr '\0' a)
 is "$(code --http1.1 -H "x-a: $seven" -H "x-b: $seven" -H "x-c: $seven" "$base/version")" 431 "headers that are too long together"
 
+say "one address cannot fill the disk with bodies that never end"
+cat >"$work/slow.py" <<'PY'
+import socket, ssl, sys
+trust = ssl.create_default_context(cafile=sys.argv[2])
+held = []
+for _ in range(100):
+    line = trust.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="localhost")
+    line.sendall(b"POST /v1/messages/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
+    held.append(line)
+print("held", flush=True)
+for line in held: # Until the server gives them up.
+    line.settimeout(12)
+    try:
+        while line.recv(4096):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        pass
+print("given up", flush=True)
+PY
+python3 "$work/slow.py" "$outside" "$work/etc/tls.crt" >"$work/slow" 2>&1 &
+slow=$!
+tries=0
+until grep -q held "$work/slow"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 100 ] || fail "the slow bodies did not begin: $(cat "$work/slow")"
+  sleep 0.1
+done
+is "$(code -D "$work/headers" "$base/version")" 429 "a request beside a hundred of its address"
+is "$(jq -r '.title + " " + (.request_id | length | tostring)' "$work/body")" "Too Many Requests 32" "the refusal of one too many"
+is "$(tr -d '\r' <"$work/headers" | grep -ci '^retry-after: 1$\|^strict-transport-security:\|^x-request-id:\|^cache-control: no-store')" 4 "the headers of that refusal"
+wait "$slow" || fail "slow bodies are not given up: $(cat "$work/slow")"
+is "$(code "$base/version")" 200 "a request after they were given up"
+
 say "the request id goes from end to end"
 is "$(ask -D - -o /dev/null -H 'X-Request-ID: mine-1' "$base/version" | tr -d '\r' | awk 'tolower($1) == "x-request-id:" { print $2 }')" mine-1 "the caller's own"
 given=$(ask -D - -o "$work/body" -H 'X-Request-ID: not {mine}' "$base/v1/messages/none" | tr -d '\r' | awk 'tolower($1) == "x-request-id:" { print $2 }')
