@@ -59,11 +59,20 @@ as_super "${backup//…/backup0123456789}" >/dev/null || fail "the statements of
 [ "$(dump backup0123456789 memoir_backup | grep -c word-of)" = 2 ] || fail "the backup is not whole"
 refused env PGPASSWORD=backup0123456789 "$bin/psql" -h 127.0.0.1 -p "$port" -U memoir_backup -d memoir -XAt -v ON_ERROR_STOP=1 -c "DELETE FROM notes"
 say "a dump of everything comes back"
-as_super "CREATE DATABASE memoir_restored" >/dev/null
+# The statements of docs/deployment.md, word for word, each by itself: a database is not made in a transaction.
+made=0
+while read -r statement; do
+  as_super "$statement" >/dev/null || fail "docs/deployment.md: $statement"
+  made=$((made + 1))
+done < <(sed -n '/^CREATE DATABASE memoir_restored/,/^```/p' docs/deployment.md | grep -v '^```')
+[ "$made" = 3 ] || fail "docs/deployment.md has no database to restore into"
 PGPASSWORD=backup0123456789 "$bin/pg_dump" -Fc -h 127.0.0.1 -p "$port" -U memoir_backup -d memoir -f "$work/dump" || fail "pg_dump -Fc"
 chmod 644 "$work/dump"
 "${as[@]}" "$bin/pg_restore" --exit-on-error -h "$work" -p "$port" -U postgres -d memoir_restored "$work/dump" || fail "pg_restore"
 restored() { "${as[@]}" "$bin/psql" -h "$work" -p "$port" -U postgres -d memoir_restored -XAtc "$1"; }
 [ "$(restored "SELECT count(*) FROM notes")" = 2 ] || fail "the restored database is not whole"
 [ "$(restored "SELECT relowner::regrole || ' ' || relforcerowsecurity FROM pg_class WHERE relname = 'notes'")" = "memoir_owner true" ] || fail "the restored table is open"
+[ "$(restored "SELECT datdba::regrole FROM pg_database WHERE datname = current_database()")" = memoir_owner ] || fail "the restored database is another's"
+[ "$(restored "SELECT has_database_privilege('memoir_app', current_database(), 'CONNECT') AND NOT has_database_privilege('memoir_app', current_database(), 'TEMPORARY')")" = t ] || fail "the application's rights on the restored database"
+[ "$(restored "SELECT has_table_privilege('memoir_app', 'notes', 'INSERT') AND NOT has_table_privilege('memoir_app', 'notes', 'DELETE')")" = t ] || fail "the application's rights on the restored table"
 pass "roles, and backups under row level security"

@@ -32,7 +32,7 @@ internal static class AccessFeature
             .Describe<ApiKeyList>(StatusCodes.Status200OK)
             .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor"]));
         group.MapDelete("/{id:guid}", RevokeAsync)
-            .WithSummary("Revoke a key; it is refused from the next request on.")
+            .WithSummary("Revoke a key; it is refused at once by the process that answers, and within three seconds by the others on its database.")
             .Describe(StatusCodes.Status204NoContent)
             .WithMetadata(new QueryParameters(["tenant_id"]));
     }

@@ -91,7 +91,7 @@ internal static class CommandTable
         memoir api       answers requests; deferred work is left to workers (PostgreSQL)
         memoir worker    does deferred work; answers only health, readiness and metrics (PostgreSQL)
 
-        Settings are environment variables, see docs/configuration.md and, for several processes, docs/operations.md.
+        Settings are environment variables, see docs/configuration.md and, for several processes, docs/deployment.md.
         """;
 
     private static string Overview() => $"""

@@ -53,6 +53,30 @@ public sealed class RoleTests : IDisposable
         Assert.Equal(HttpStatusCode.NotFound, (await operators.SendAsync("POST", "/v1/messages", """{"conversation_id":"c1","role":"user","content":"x"}""")).StatusCode);
     }
 
+    [Fact]
+    public async Task A_worker_behind_a_pooler_listens_past_it_with_the_applications_role()
+    {
+        var name = await PostgresServer.CreateAsync();
+        await using var provider = await ScriptedEmbeddingServer.StartAsync();
+        (string, string)[] variables =
+        [
+            ("MEMORY_API_KEYS", TestApp.OperatorKey), ("MEMORY_EMBEDDING_PROVIDER", "openai"), ("MEMORY_EMBEDDING_BASE_URL", provider.Url),
+            ("MEMORY_EMBEDDING_DIMENSIONS", "64"), ("MEMORY_JOB_POLL_INTERVAL", "01:00:00"), ("MEMORY_DATABASE_PREPARE", "false"),
+            ("MEMORY_DATABASE_URL", PostgresServer.PooledUrlOf(name)),
+        ];
+        await using var worker = await ServerProcess.StartAsAsync("worker", _folder, [.. variables, ("MEMORY_DATABASE_ADMIN_URL", PostgresServer.ApplicationUrlOf(name))]);
+        await using var api = await ServerProcess.StartAsAsync("api", _folder, variables);
+        using var client = Client(api);
+
+        var stored = await client.StoreAsync("I keep bees.");
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        while ((await client.ReadAsync($"/v1/messages/{stored.Text("id")}")).Text("embedding_status") != "completed")
+        {
+            await Task.Delay(20, limit.Token); // The answer is the only sign of the worker's work.
+        }
+    }
+
     private static HttpClient Client(ServerProcess process)
     {
         var client = process.Client();
