@@ -3,7 +3,6 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Tenants;
 using Memoir.Tests.Testing;
-using Npgsql;
 using static Memoir.Tests.Testing.TestDatabase;
 
 namespace Memoir.Tests.Kit.Data.Postgres;
