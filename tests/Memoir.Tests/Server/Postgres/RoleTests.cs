@@ -61,7 +61,7 @@ public sealed class RoleTests : IDisposable
         (string, string)[] variables =
         [
             ("MEMORY_API_KEYS", TestApp.OperatorKey), ("MEMORY_EMBEDDING_PROVIDER", "openai"), ("MEMORY_EMBEDDING_BASE_URL", provider.Url),
-            ("MEMORY_EMBEDDING_DIMENSIONS", "64"), ("MEMORY_JOB_POLL_INTERVAL", "01:00:00"), ("MEMORY_DATABASE_PREPARE", "false"),
+            ("MEMORY_EMBEDDING_DIMENSIONS", "64"), ("MEMORY_JOB_POLL_INTERVAL", "00:05:00"), ("MEMORY_DATABASE_PREPARE", "false"),
             ("MEMORY_DATABASE_URL", PostgresServer.PooledUrlOf(name)),
         ];
         await using var worker = await ServerProcess.StartAsAsync("worker", _folder, [.. variables, ("MEMORY_DATABASE_ADMIN_URL", PostgresServer.ApplicationUrlOf(name))]);
