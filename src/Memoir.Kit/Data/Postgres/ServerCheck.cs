@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Globalization;
 using Npgsql;
 
@@ -51,13 +50,9 @@ internal static class ServerCheck
     /// Whether a fault at the start may pass by itself. A refused password, a database or table that is not there, a right
     /// that is missing and a certificate that is not trusted do not.
     /// </summary>
-    public static bool MayPass(Exception fault) => PostgresErrors.IsBroken(fault) || fault switch
-    {
-        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => true,
-        DbException { IsTransient: true } => true,
-        TimeoutException => true,
-        _ => false,
-    };
+    public static bool MayPass(Exception fault) => fault is PostgresException answer
+        ? answer.IsTransient || answer.SqlState is ['5', '7', ..] or ['0', '8', ..] || PostgresErrors.IsFollower(fault)
+        : PostgresErrors.IsBroken(fault) || fault is TimeoutException;
 
     private sealed record Settings
     {

@@ -36,7 +36,7 @@ public sealed class RefusedStartTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_password_and_a_database_that_is_not_there_stay_wrong()
+    public async Task A_wrong_password_a_database_that_is_not_there_and_one_that_is_closed_to_the_role_stay_wrong()
     {
         var name = await PostgresServer.CreateAsync();
         var url = PostgresServer.ApplicationUrlOf(name);
@@ -44,9 +44,12 @@ public sealed class RefusedStartTests : IDisposable
 
         var password = await ServerProcess.RefuseAsync(_folder, ("MEMORY_DATABASE_URL", url.Replace(user, "memoir_app:s3cr3t", StringComparison.Ordinal)));
         var database = await ServerProcess.RefuseAsync(_folder, ("MEMORY_DATABASE_URL", $"{url}_gone"));
+        await PostgresServer.AskAsync(PostgresServer.OwnerUrlOf("postgres"), $"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC");
+        var closed = await ServerProcess.RefuseAsync(_folder, ("MEMORY_DATABASE_URL", url));
 
-        Assert.Equal((78, 78), (password.Code, database.Code));
+        Assert.Equal((78, 78, 78), (password.Code, database.Code, closed.Code));
         Assert.Contains("28P01", Assert.Single(password.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("42501", Assert.Single(closed.ErrorLines), StringComparison.Ordinal);
         Assert.Contains("3D000", Assert.Single(database.ErrorLines), StringComparison.Ordinal);
         await PostgresServer.DropAsync(name);
     }
