@@ -154,7 +154,7 @@ internal static class JobStore
         await system.ScalarAsync($"SELECT COUNT(*) FROM jobs WHERE {Open}", new { }) ?? 0;
 
     public static async Task<long> CountOpenAsync(Session system, int limit) =>
-        await system.ScalarAsync($"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Open} LIMIT @limit) AS some", new { limit }) ?? 0;
+        await system.ScalarAsync($"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Open} LIMIT @limit) AS open_jobs", new { limit }) ?? 0;
 
     public static async Task<long> CountDeadAsync(Session system) =>
         await system.ScalarAsync("SELECT COUNT(*) FROM jobs WHERE status = 'dead'", new { }) ?? 0;
