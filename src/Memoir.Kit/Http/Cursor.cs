@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Memoir.Kit.Http;
 
@@ -31,7 +32,7 @@ public static class Cursor
         if (cursor.Length <= 2048 && Base64Url.IsValid(cursor))
         {
             var bytes = new byte[Base64Url.GetMaxDecodedLength(cursor.Length)];
-            if (Base64Url.TryDecodeFromChars(cursor, bytes, out var length))
+            if (Base64Url.TryDecodeFromChars(cursor, bytes, out var length) && IsText(bytes.AsSpan(0, length)))
             {
                 var parts = Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(Separator);
                 if (parts.Length == values + 1 && parts[0] == Hash(filter))
@@ -46,6 +47,9 @@ public static class Cursor
 
     public static ProblemException Invalid() =>
         new(Problem.InvalidCursor, "The cursor does not belong to this list; start again without one.");
+
+    /// <summary>What no text of ours has would be a fault to a database: PostgreSQL knows no NUL.</summary>
+    private static bool IsText(ReadOnlySpan<byte> bytes) => Utf8.IsValid(bytes) && !bytes.Contains((byte)0);
 
     /// <summary>A value may be a caller's text, with separators of its own.</summary>
     private static string Mask(string value) => value.Replace("\u001e", "\u001e0", StringComparison.Ordinal).Replace("\u001f", "\u001e1", StringComparison.Ordinal);

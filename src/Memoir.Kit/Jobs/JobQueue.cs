@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
@@ -14,6 +15,9 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     private const string Arrived = "memoir_jobs";
 
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(5);
+
+    // Another process may have a longer lease than this one, while settings change from one to the next.
+    private static readonly TimeSpan LongestLease = TimeSpan.Parse(JobOptions.LongestLease, CultureInfo.InvariantCulture);
 
     // Processes whose clocks differ by less do not take each other's jobs for misdated.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
@@ -75,8 +79,8 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
     public async Task<Job?> ClaimAsync(bool cutOffToo, CancellationToken ct)
     {
         var now = time.Now();
-        var latest = now + ClockSkew + (_options.JobLease > LongestBackOff ? _options.JobLease : LongestBackOff);
-        var ahead = await database.SystemReadAsync(session => JobStore.LookAsync(session, now, latest), ct);
+        var (latest, latestLease) = (now + ClockSkew + LongestBackOff, now + ClockSkew + LongestLease);
+        var ahead = await database.SystemReadAsync(session => JobStore.LookAsync(session, now, latest, latestLease), ct);
         if (ahead is JobsAhead.None)
         {
             return null; // The usual case must not take the writer's time.
@@ -84,7 +88,7 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
 
         if (ahead is JobsAhead.Misdated)
         {
-            await database.SystemWriteAsync(session => JobStore.BringForwardAsync(session, now, latest), ct);
+            await database.SystemWriteAsync(session => JobStore.BringForwardAsync(session, now, latest, latestLease), ct);
         }
 
         return await database.SystemWriteAsync(session => ClaimAsync(session, cutOffToo, now), ct);
@@ -150,6 +154,10 @@ public sealed class JobQueue(Database database, IOptions<JobOptions> options, Ti
         meters.JobsDead = () => dead;
         return open;
     }
+
+    /// <summary>The same for who only asks whether there are many: it counts no further than told, and tells no metric.</summary>
+    public Task<long> CountOpenAsync(int limit, CancellationToken ct) =>
+        database.SystemReadAsync(session => JobStore.CountOpenAsync(session, limit), ct);
 
     /// <summary>Forgets jobs that succeeded long ago.</summary>
     public Task<int> PurgeAsync(CancellationToken ct)

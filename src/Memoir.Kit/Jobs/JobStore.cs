@@ -8,6 +8,9 @@ internal static class JobStore
     private const string Open = "status IN ('queued', 'failed', 'running')";
     private const string Waiting = "status IN ('queued', 'failed')";
 
+    // A lease can be planned for longer than a wait.
+    private const string Misdated = $"{Open} AND due_at > @latest AND (status <> 'running' OR due_at > @latestLease)";
+
 #if FAULT_JOBS_WITHOUT_FENCE
     private const string Held = "";
 #else
@@ -27,20 +30,21 @@ internal static class JobStore
         return session.SendAsync(sql, new { id, kind, payload, now, session.TraceParent });
     }
 
-    public static async Task<JobsAhead> LookAsync(Session system, DateTimeOffset now, DateTimeOffset latest)
+    public static async Task<JobsAhead> LookAsync(
+        Session system, DateTimeOffset now, DateTimeOffset latest, DateTimeOffset latestLease)
     {
         const string sql = $"""
             SELECT CASE
                 WHEN EXISTS (SELECT 1 FROM jobs WHERE {Open} AND due_at <= @now) THEN 1
-                WHEN EXISTS (SELECT 1 FROM jobs WHERE {Open} AND due_at > @latest) THEN 2
+                WHEN EXISTS (SELECT 1 FROM jobs WHERE {Misdated}) THEN 2
                 ELSE 0 END
             """;
 
-        return (JobsAhead)(await system.ScalarAsync(sql, new { now, latest }) ?? 0);
+        return (JobsAhead)(await system.ScalarAsync(sql, new { now, latest, latestLease }) ?? 0);
     }
 
-    public static Task<int> BringForwardAsync(Session system, DateTimeOffset now, DateTimeOffset latest) =>
-        system.ExecuteAsync($"UPDATE jobs SET due_at = @now WHERE {Open} AND due_at > @latest", new { now, latest });
+    public static Task<int> BringForwardAsync(Session system, DateTimeOffset now, DateTimeOffset latest, DateTimeOffset latestLease) =>
+        system.ExecuteAsync($"UPDATE jobs SET due_at = @now WHERE {Misdated}", new { now, latest, latestLease });
 
     public static async Task<Job?> TakeCutOffAsync(Session system, DateTimeOffset now, DateTimeOffset until)
     {
@@ -148,6 +152,9 @@ internal static class JobStore
 
     public static async Task<long> CountOpenAsync(Session system) =>
         await system.ScalarAsync($"SELECT COUNT(*) FROM jobs WHERE {Open}", new { }) ?? 0;
+
+    public static async Task<long> CountOpenAsync(Session system, int limit) =>
+        await system.ScalarAsync($"SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE {Open} LIMIT @limit) AS open_jobs", new { limit }) ?? 0;
 
     public static async Task<long> CountDeadAsync(Session system) =>
         await system.ScalarAsync("SELECT COUNT(*) FROM jobs WHERE status = 'dead'", new { }) ?? 0;

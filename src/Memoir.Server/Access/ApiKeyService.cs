@@ -15,7 +15,7 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
     private const int LargestCache = 10_000;
 
     /// <summary>How long a key is recognised after it was read: another process may have revoked it.</summary>
-    private static readonly TimeSpan Trust = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan Trust = TimeSpan.FromSeconds(3);
 
     /// <summary>Keys seen lately, and prefixes that do not exist. Revoking here forgets at once, in commit order.</summary>
     private readonly ConcurrentDictionary<string, SeenKey> _byPrefix = new(StringComparer.Ordinal);

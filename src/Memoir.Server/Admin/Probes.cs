@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings;
@@ -65,16 +66,50 @@ internal sealed class EmbeddingsProbe(Embedders embedders) : IReadinessProbe
     }
 }
 
-/// <summary>How much deferred work waits?</summary>
-internal sealed class QueueProbe(JobQueue queue) : IReadinessProbe
+/// <summary>How much deferred work waits? However much it is, requests can be served.</summary>
+internal sealed class QueueProbe(JobQueue queue, TimeProvider time) : IReadinessProbe
 {
-    private const long Many = 10_000;
+    private const int Many = 10_000;
+
+    /// <summary>Readiness is asked often, and by strangers too.</summary>
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5);
+
+    /// <summary>Less than a probe is given.</summary>
+    private static readonly TimeSpan Patience = Readiness.ProbeTimeout / 2;
+
+    private Counted? _last;
 
     public string Name => "queue";
 
     public async ValueTask<ReadinessResult> CheckAsync(CancellationToken ct)
     {
-        var open = await queue.CountOpenAsync(ct);
-        return open < Many ? ReadinessResult.Ok : ReadinessResult.Degraded($"{open} jobs wait");
+        var now = time.Now();
+        if (_last is not { } last || now - last.At >= Remembered || now < last.At)
+        {
+            _last = last = new Counted(await LookAsync(ct), now);
+        }
+
+        return last.Result;
     }
+
+    private async Task<ReadinessResult> LookAsync(CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, ct);
+        try
+        {
+            var open = await queue.CountOpenAsync(Many + 1, either.Token).WaitAsync(either.Token);
+            return open <= Many ? ReadinessResult.Ok : ReadinessResult.Degraded($"more than {Many} jobs wait");
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return ReadinessResult.Degraded("the queue could not be looked at in time");
+        }
+        catch (ProblemException)
+        {
+            return ReadinessResult.Degraded("the queue could not be looked at"); // Whether the database is down says another probe.
+        }
+    }
+
+    private sealed record Counted(ReadinessResult Result, DateTimeOffset At);
 }

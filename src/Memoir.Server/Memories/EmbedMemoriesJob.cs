@@ -27,7 +27,7 @@ internal sealed class EmbedMemoriesJob(
         var batch = await vectors.AskAsync(inUse.Generation, [.. memories.Select(m => m.Content)], ct);
         if (batch.Stopped is { } failure && batch.Done.Count == 0)
         {
-            throw await GiveUpAsync(job, memories, failure, ct);
+            throw await GiveUpAsync(job, memories, inUse.Generation, failure, ct);
         }
 
         return async session =>
@@ -50,7 +50,8 @@ internal sealed class EmbedMemoriesJob(
     }
 
     /// <summary>What the job fails with; when it will not be run again, its memories say first that they have no vector.</summary>
-    private async Task<Exception> GiveUpAsync(Job job, IReadOnlyList<Memory> memories, EmbeddingException failure, CancellationToken ct)
+    private async Task<Exception> GiveUpAsync(
+        Job job, IReadOnlyList<Memory> memories, EmbeddingGeneration generation, EmbeddingException failure, CancellationToken ct)
     {
         if (failure.Wait is { } wait)
         {
@@ -62,7 +63,7 @@ internal sealed class EmbedMemoriesJob(
             return failure.AsJobFailure();
         }
 
-        await database.WriteAsync(job.Tenant, session => EmbeddedMemories.FailAsync(session, memories), ct);
+        await database.WriteAsync(job.Tenant, session => EmbeddedMemories.FailAsync(session, memories, generation, vectors), ct);
         return failure.AsJobFailure();
     }
 }

@@ -48,10 +48,27 @@ internal static class EmbeddedMemories
         }
     }
 
-    public static async Task FailAsync(Session session, IReadOnlyList<Memory> memories)
+    /// <summary>Says of memories that they will have no vector, as far as that is still so.</summary>
+    /// <param name="session">The write.</param>
+    /// <param name="memories">The memories as they were when the provider was asked.</param>
+    /// <param name="generation">What it was asked for.</param>
+    /// <param name="vectors">Where vectors are kept.</param>
+    public static async Task FailAsync(Session session, IReadOnlyList<Memory> memories, EmbeddingGeneration generation, MemoryVectors vectors)
     {
+        var inUse = await vectors.InAsync(session);
+        if (inUse.Generation.Key != generation.Key)
+        {
+            return; // The pass of the generation that is in use by now says what became of them.
+        }
+
         foreach (var memory in memories)
         {
+            var current = await MemoryStore.FindAsync(session, memory.Id);
+            if (current?.Content != memory.Content || (await MemoryVectors.FindAsync(session, generation, memory.Sequence)).Length > 0)
+            {
+                continue; // Forgotten, replaced, or another job had better luck.
+            }
+
             await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Failed);
         }
     }

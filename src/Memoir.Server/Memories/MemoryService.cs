@@ -118,15 +118,15 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         var forgotten = 0;
         while (true)
         {
-            var count = await database.WriteAsync(tenant, async session =>
+            var (count, ofVectors) = await database.WriteAsync(tenant, async session =>
             {
-                await MemoryVectors.ForgetPortionAsync(session, last, portion);
+                var gone = await MemoryVectors.ForgetPortionAsync(session, last, portion);
                 var memories = await MemoryStore.DeletePortionAsync(session, last, portion);
                 await indexes.EraseAsync(session);
-                return memories;
+                return (memories, gone);
             }, ct);
             forgotten += count;
-            if (count == 0)
+            if (count == 0 && ofVectors == 0) // A memory has a vector of each of its generations: they may take longer.
             {
                 return forgotten;
             }

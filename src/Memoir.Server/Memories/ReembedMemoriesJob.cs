@@ -72,7 +72,7 @@ internal sealed class ReembedMemoriesJob(
         {
             await database.WriteAsync(job.Tenant, async session =>
             {
-                await EmbeddedMemories.FailAsync(session, memories);
+                await EmbeddedMemories.FailAsync(session, memories, current.ToGeneration(), vectors);
                 await AdvanceAsync(session, current, memories[^1].Sequence);
             }, ct);
         }

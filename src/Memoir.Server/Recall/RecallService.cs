@@ -54,20 +54,25 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         TenantCounters? newer = null;
         var rows = await memories.FindBySequenceAsync(
             tenant, wanted, async session => isLast || (newer = await NewerAsync(session, applied, ranking.GenerationChange)) is null, ct);
+        if (newer?.AreBehind(applied) == true)
+        {
+            indexes.Forget(tenant, index);
+        }
+
         return new Found(ranking, around, rows, newer);
     }
 
-    /// <returns>The tenant's counters, when they show that the index, or the generation of its vectors, was behind.</returns>
+    /// <returns>The tenant's counters, when they show that the index, or the generation of its vectors, is not what the database has.</returns>
     private async Task<TenantCounters?> NewerAsync(Session session, TenantCounters applied, long generationChange)
     {
         var now = await TenantCounters.FindAsync(session);
-        if (generationChange < now.GenerationChange)
+        if (generationChange != now.GenerationChange)
         {
-            await vectors.LearnAsync(session, now.GenerationChange);
+            await vectors.LearnAsync(session, now.GenerationChange, generationChange);
             return now;
         }
 
-        return LoadedIndex.Has(applied, now) ? null : now;
+        return now.AreBehind(applied) || !LoadedIndex.Has(applied, now) ? now : null;
     }
 
     private async Task<Ranked> RankAsync(

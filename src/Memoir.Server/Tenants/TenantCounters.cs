@@ -2,7 +2,10 @@ using Memoir.Kit.Data;
 
 namespace Memoir.Server.Tenants;
 
-/// <summary>How far a tenant's rows have come: what is kept in memory compares itself with this. None of them ever falls.</summary>
+/// <summary>
+/// How far a tenant's rows have come: what is kept in memory compares itself with this. No write lowers any of them; they
+/// fall only with a database that is set back, by a restore or by a standby that had not heard of the last commits.
+/// </summary>
 internal record TenantCounters
 {
     public static TenantCounters None { get; } = new();
@@ -26,6 +29,10 @@ internal record TenantCounters
 
     /// <summary>Rises with every change of the generations of vectors that the tenant has.</summary>
     public long GenerationChange { get; init; }
+
+    /// <summary>Whether any of them is lower than it was known to be before these were read: then the database was set back.</summary>
+    public bool AreBehind(TenantCounters known) =>
+        Epoch < known.Epoch || LastChange < known.LastChange || LastSequence < known.LastSequence || GenerationChange < known.GenerationChange;
 
     /// <summary>Takes places in the tenant's order, and the number of a change, for a write that the index has to know of.</summary>
     /// <returns>The counters as they are after it.</returns>

@@ -27,7 +27,7 @@ internal sealed class MemoryVectors(
     public TenantVectors Of(Tenant tenant) => generations.Of(tenant);
 
     /// <inheritdoc cref="TenantGenerations.OfAsync"/>
-    public Task<TenantVectors> OfAsync(Session session, long? change = null) => generations.OfAsync(session, change);
+    public Task<TenantVectors> OfAsync(Session session, long? change = null, long? known = null) => generations.OfAsync(session, change, known);
 
     /// <inheritdoc cref="TenantGenerations.InAsync"/>
     public Task<TenantVectors> InAsync(Session session, long? change = null) => generations.InAsync(session, change);

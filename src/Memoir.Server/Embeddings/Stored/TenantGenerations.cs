@@ -36,7 +36,7 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
         }, ct);
         foreach (var (tenant, (change, rows)) in all)
         {
-            Keep(tenant, new Recorded(change, rows));
+            Keep(tenant, new Recorded(change, rows), before: null);
         }
     }
 
@@ -46,11 +46,19 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
     /// <summary>The same as it is in a reading session, and from now on without asking.</summary>
     /// <param name="session">A session that reads.</param>
     /// <param name="change">The tenant's counter in this session, where it was read already.</param>
-    public async Task<TenantVectors> OfAsync(Session session, long? change = null)
+    /// <param name="known">The counter that was known before this session began, where that was noted.</param>
+    public async Task<TenantVectors> OfAsync(Session session, long? change = null, long? known = null)
     {
         var now = await ReadAsync(session, change);
-        Keep(session.Tenant.Id, now);
+        Keep(session.Tenant.Id, now, known);
         return From(now);
+    }
+
+    /// <summary>Learns what is recorded now, be it older than what is known: the database may have been set back.</summary>
+    public Task ReadAnewAsync(Tenant tenant, CancellationToken ct)
+    {
+        var known = Known(tenant).Change;
+        return database.ReadAsync(tenant, session => OfAsync(session, known: known), ct);
     }
 
     /// <summary>The same inside a write, which also sees what its own transaction changed.</summary>
@@ -58,11 +66,12 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
     /// <param name="change">The tenant's counter in this session, where it was read already.</param>
     public async Task<TenantVectors> InAsync(Session session, long? change = null)
     {
+        var known = Known(session.Tenant).Change;
         var now = await ReadAsync(session, change);
-        if (now.Change != Known(session.Tenant).Change)
+        if (now.Change != known)
         {
             var tenant = session.Tenant.Id;
-            session.AfterCommit(() => Keep(tenant, now)); // Not before: what this transaction changed may be undone.
+            session.AfterCommit(() => Keep(tenant, now, known)); // Not before: what this transaction changed may be undone.
         }
 
         return From(now);
@@ -238,12 +247,15 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
         return known.Change == now ? known : new Recorded(now, await GenerationStore.ListAsync(session));
     }
 
-    /// <summary>Whoever read later knows better, in whatever order they come.</summary>
-    private void Keep(string tenant, Recorded recorded)
+    /// <summary>
+    /// Whoever read later knows better, in whatever order they come: the higher counter. A lower one is of a database that was
+    /// set back, if nothing was learnt since before it was read.
+    /// </summary>
+    private void Keep(string tenant, Recorded recorded, long? before)
     {
-        if (recorded.Change > 0 || recorded.Rows.Count > 0)
+        if (recorded.Change > 0 || recorded.Rows.Count > 0 || _known.ContainsKey(tenant))
         {
-            _known.AddOrUpdate(tenant, recorded, (_, known) => recorded.Change > known.Change ? recorded : known);
+            _known.AddOrUpdate(tenant, recorded, (_, known) => recorded.Change > known.Change || known.Change == before ? recorded : known);
         }
     }
 
@@ -277,9 +289,10 @@ internal sealed class TenantGenerations(Database database, Embedders embedders, 
     private async Task<TenantVectors> SettleAsync(Session session)
     {
         var tenant = session.Tenant.Id;
+        var known = Known(session.Tenant).Change;
         var change = await TenantCounters.RaiseGenerationChangeAsync(session, time.Now());
         var settled = new Recorded(change, await GenerationStore.ListAsync(session));
-        session.AfterCommit(() => Keep(tenant, settled));
+        session.AfterCommit(() => Keep(tenant, settled, known));
         return From(settled);
     }
 

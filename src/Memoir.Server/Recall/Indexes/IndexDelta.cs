@@ -34,13 +34,18 @@ internal sealed class IndexDelta
     /// <summary>What is stored, with all changes that are not in it; null when the index knows it already.</summary>
     public (IndexState State, Dictionary<long, IndexChange> Changes)? Published { get; private set; }
 
+    /// <param name="session">The snapshot.</param>
+    /// <param name="index">What lacks something.</param>
+    /// <param name="from">What the index had before the snapshot was taken: a snapshot that has less is of a database that was set back.</param>
+    /// <param name="vectors">Where vectors are kept.</param>
     /// <returns>Null when the rows do not tell any more what the index lacks: it has to be loaded anew.</returns>
-    public static async Task<IndexDelta?> ReadAsync(Session session, LoadedIndex index, MemoryVectors vectors)
+    public static async Task<IndexDelta?> ReadAsync(Session session, LoadedIndex index, TenantCounters from, MemoryVectors vectors)
     {
-        var (from, space) = (index.Applied, index.Vectors);
+        var space = index.Vectors;
         var delta = new IndexDelta(await TenantCounters.FindAsync(session), space);
         var state = await IndexStore.FindStateAsync(session);
-        if (delta.Counters.Epoch != from.Epoch || state?.SettledChange > from.LastChange || delta.Counters.LastSequence - from.LastSequence > Longest)
+        if (delta.Counters.AreBehind(from) || delta.Counters.Epoch != from.Epoch || state?.SettledChange > from.LastChange
+            || delta.Counters.LastSequence - from.LastSequence > Longest)
         {
             return null;
         }

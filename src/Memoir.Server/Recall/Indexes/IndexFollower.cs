@@ -15,15 +15,23 @@ internal sealed partial class IndexFollower(
     {
         foreach (var portion in indexes.ListLoaded().Chunk(Portion))
         {
-            foreach (var position in await database.SystemReadAsync(system => TenantCounters.ListAsync(system, portion), ct))
+            // Noted before the read: what is lower there was lost by the database.
+            var known = portion.Select(name => new Tenant(name)).Select(tenant => Known(tenant)).ToList();
+            var positions = (await database.SystemReadAsync(system => TenantCounters.ListAsync(system, portion), ct))
+                .ToDictionary(position => position.TenantId, TenantCounters (position) => position, StringComparer.Ordinal);
+            foreach (var (tenant, index, applied, generationChange) in known)
             {
-                var tenant = new Tenant(position.TenantId);
-                if (generations.Of(tenant).Change < position.GenerationChange)
+                var position = positions.GetValueOrDefault(tenant.Id) ?? TenantCounters.None;
+                if (generationChange != position.GenerationChange)
                 {
-                    await database.ReadAsync(tenant, session => generations.OfAsync(session), ct);
+                    await generations.ReadAnewAsync(tenant, ct);
                 }
 
-                if (indexes.Peek(tenant) is { } index && !index.Has(position))
+                if (index is not null && position.AreBehind(applied))
+                {
+                    indexes.Forget(tenant, index);
+                }
+                else if (indexes.Peek(tenant) is { } now && !now.Has(position))
                 {
                     await indexes.CatchUpAsync(tenant, position, ct);
                 }
@@ -50,6 +58,12 @@ internal sealed partial class IndexFollower(
         {
             // The host stops.
         }
+    }
+
+    private (Tenant Tenant, LoadedIndex? Index, TenantCounters Applied, long GenerationChange) Known(Tenant tenant)
+    {
+        var index = indexes.Peek(tenant);
+        return (tenant, index, index?.Applied ?? TenantCounters.None, generations.Of(tenant).Change);
     }
 
     private async Task FollowLoggedAsync(CancellationToken ct)

@@ -24,8 +24,11 @@ internal sealed partial class IndexLoader(
     }
 
     /// <summary>What an index lacks of what is committed; null when it has to be loaded anew.</summary>
-    public Task<IndexDelta?> ReadDeltaAsync(Tenant tenant, LoadedIndex index, CancellationToken ct) =>
-        database.ReadAsync(tenant, session => IndexDelta.ReadAsync(session, index, vectors), ct);
+    public Task<IndexDelta?> ReadDeltaAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
+    {
+        var from = index.Applied;
+        return database.ReadAsync(tenant, session => IndexDelta.ReadAsync(session, index, from, vectors), ct);
+    }
 
     /// <summary>Fills in the vectors. Changes that commit meanwhile come first and are not overwritten.</summary>
     public async Task LoadVectorsAsync(Tenant tenant, LoadedIndex index, VectorSpace space, CancellationToken ct)

@@ -45,6 +45,7 @@ internal sealed partial class IndexMerger(
         var data = isWhole
             ? IndexSegment.Encode(loaded.Lexical)
             : IndexSegment.Encode(unwritten.Tail.Select(item => item.Memory));
+        var contained = loaded.Applied;
 
         // A change is settled once the segments alone tell the truth: a whole rewrite settles all, a tail only those it holds.
         var settled = isWhole
@@ -57,7 +58,7 @@ internal sealed partial class IndexMerger(
         }
 
         long[] segments = isWhole ? [segment.Id] : [.. state.Segments, segment.Id];
-        if (await PublishAsync(tenant, state, unwritten.Applied.LastSequence, segments, segment, settled, ct) is { } next)
+        if (await PublishAsync(tenant, state, unwritten.Applied.LastSequence, segments, segment, settled, contained, ct) is { } next)
         {
             loaded.Written(next, unwritten, settled);
             await DeleteUnusedAsync(tenant, ct);
@@ -65,7 +66,7 @@ internal sealed partial class IndexMerger(
         }
         else
         {
-            // Another process came first, or the tenant was erased: what is left to write is measured by what there is now.
+            // Another process came first, the tenant was erased, or the database was set back: what is left to write is measured by what there is now.
             await database.WriteAsync(tenant, session => IndexStore.DeleteSegmentAsync(session, segment.Id), ct);
             loaded = await indexes.RefreshAsync(tenant, ct);
             queue.Consider(tenant, loaded.TailCount, loaded.Lexical.LiveCount);
@@ -127,9 +128,14 @@ internal sealed partial class IndexMerger(
 
     private Task<IndexState?> PublishAsync(
         Tenant tenant, IndexState from, long mergedSequence, long[] segments, WrittenSegment segment,
-        List<KeyValuePair<long, IndexChange>> settled, CancellationToken ct) =>
+        List<KeyValuePair<long, IndexChange>> settled, TenantCounters contained, CancellationToken ct) =>
         database.WriteAsync(tenant, async session =>
         {
+            if ((await TenantCounters.FindAsync(session)).AreBehind(contained))
+            {
+                return null; // The segment has what the database has lost.
+            }
+
             // Another process that cleans up may have taken it for one that a crash left.
             if (await IndexStore.CountPartsAsync(session, segment.Id) != segment.Parts)
             {

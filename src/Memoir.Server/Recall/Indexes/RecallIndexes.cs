@@ -50,7 +50,10 @@ internal sealed class RecallIndexes
     {
         var tenant = session.Tenant;
         var write = new IndexWrite(session, await _reservations.ReserveAsync(session, sequences), _vectors);
-        session.AfterCommit(() => Apply(tenant, write));
+
+        // Before its commit nobody can have this write: an index that is as far was built on what the database has lost.
+        var lost = Peek(tenant) is { } index && index.Has(write.Counters) ? index : null;
+        session.AfterCommit(() => Apply(tenant, write, lost));
         return write;
     }
 
@@ -76,6 +79,15 @@ internal sealed class RecallIndexes
 
     /// <summary>The tenants whose index is in memory.</summary>
     public IReadOnlyList<string> ListLoaded() => [.. _entries.Where(e => e.Value.Ready is not null).Select(e => e.Key)];
+
+    /// <summary>Forgets an index that has more than the database, which was set back; it is read anew when it is asked for.</summary>
+    public void Forget(Tenant tenant, LoadedIndex index)
+    {
+        if (_entries.TryGetValue(tenant.Id, out var entry) && ReferenceEquals(entry.Ready, index))
+        {
+            Drop(tenant.Id, entry);
+        }
+    }
 
     /// <summary>The tenant's index with all that was committed when its counters were these.</summary>
     public async Task<LoadedIndex> CatchUpAsync(Tenant tenant, TenantCounters counters, CancellationToken ct)
@@ -207,8 +219,13 @@ internal sealed class RecallIndexes
         return ready;
     }
 
-    private void Apply(Tenant tenant, IndexWrite write)
+    private void Apply(Tenant tenant, IndexWrite write, LoadedIndex? lost)
     {
+        if (lost is not null)
+        {
+            Forget(tenant, lost);
+        }
+
         if (!_entries.TryGetValue(tenant.Id, out var entry))
         {
             // Nobody searches here yet. Many writes are still worth a segment, or the first search would read them all.

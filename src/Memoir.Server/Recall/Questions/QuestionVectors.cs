@@ -25,7 +25,10 @@ internal sealed partial class QuestionVectors(
     public TenantVectors Of(Tenant tenant) => memories.Of(tenant);
 
     /// <summary>Learns what another process changed of the tenant's vectors.</summary>
-    public Task LearnAsync(Session session, long change) => memories.OfAsync(session, change);
+    /// <param name="session">The reading session.</param>
+    /// <param name="change">The tenant's counter in it.</param>
+    /// <param name="known">The counter that was known before the session began.</param>
+    public Task LearnAsync(Session session, long change, long known) => memories.OfAsync(session, change, known);
 
     /// <summary>
     /// The vectors are made of the same letters as the words. Measured on both benchmark sets they add nothing where the

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Microsoft.Extensions.Options;
 using static Memoir.Tests.Kit.Jobs.JobFixture;
 
 namespace Memoir.Tests.Kit.Jobs;
@@ -86,6 +87,29 @@ public sealed class JobClaimTests
 
         Assert.Equal(["cut off", "queued"], await jobs.Store.NotesAsync());
         Assert.Equal(2, (await jobs.RowAsync(cutOff)).Attempts);
+    }
+
+    [Fact]
+    public async Task A_process_with_a_short_lease_takes_no_job_from_one_with_a_long_lease()
+    {
+        using var jobs = await CreateAsync(new JobOptions { JobLanes = 1, JobLease = TimeSpan.FromHours(1) });
+        using var other = new JobQueue(jobs.Store.Database, Options.Create(new JobOptions()), jobs.Time, jobs.Store.Meters);
+        await jobs.EnqueueAsync();
+        await jobs.ClaimAsync();
+
+        Assert.Null(await other.ClaimAsync(cutOffToo: true, Ct));
+        jobs.Time.Advance(TimeSpan.FromMinutes(50));
+        Assert.Null(await other.ClaimAsync(cutOffToo: true, Ct));
+    }
+
+    [Fact]
+    public async Task A_job_that_waits_is_not_kept_waiting_by_a_clock_that_was_set_back_by_less_than_a_lease()
+    {
+        using var jobs = await CreateAsync(new JobOptions { JobLanes = 1, JobLease = TimeSpan.FromHours(1) });
+        await jobs.EnqueueAsync();
+        jobs.Time.Advance(TimeSpan.FromMinutes(-30));
+
+        Assert.NotNull(await jobs.ClaimAsync());
     }
 
     [Fact]

@@ -38,6 +38,7 @@ public sealed class SqliteJobPlanTests
     {
         ["now"] = 1L,
         ["latest"] = 2L,
+        ["latestLease"] = 3L,
         ["until"] = 2L,
         ["last"] = "",
         ["tenant"] = "flood",
@@ -59,6 +60,7 @@ public sealed class SqliteJobPlanTests
     {
         (string Name, string Text)[] parts =
         [
+            ("Misdated", "{Open} AND due_at > @latest AND (status <> 'running' OR due_at > @latestLease)"),
             ("Open", "status IN ('queued', 'failed', 'running')"), ("Waiting", "status IN ('queued', 'failed')"), ("Held", ""), ("system.Dialect.SkipLocked", ""),
             ("Take", "UPDATE jobs SET status = 'running', due_at = @until"), ("Taken", "RETURNING id"), ("Columns", "id, kind"),
             ("Newest", "(created_at, id) < (@at, @id) AND (@kind IS NULL OR kind = @kind) ORDER BY created_at DESC, id DESC LIMIT @limit"),

@@ -1,6 +1,8 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Embeddings.Vectors;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,6 +33,27 @@ public sealed class ErasureTests
 
         Assert.Empty((await server.As("gone").SearchAsync(Canary)).Items());
         Assert.Empty((await server.As("gone").ReadAsync("/v1/conversations")).Items());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Vectors_of_every_generation_go_however_many_a_memory_has(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var vector = VectorCodec.Encode([1, 0, 0, 0]);
+        await server.As("gone").StoreManyAsync(Enumerable.Range(0, 1000).Select(i => Message($"number {i}", ("tenant_id", "gone"))));
+        await server.Services.GetRequiredService<Database>().WriteAsync(new Tenant("gone"), async session =>
+        {
+            for (var sequence = 1; sequence <= 1000; sequence++)
+            {
+                await EmbeddingStore.PutAsync(session, "kept", sequence, vector, change: 1);
+                await EmbeddingStore.PutAsync(session, "in use", sequence, vector, change: 1);
+            }
+        }, Ct);
+
+        await server.WithKey(TestApp.OperatorKey).DeleteAsync("/v1/tenants/gone/data", Ct);
+
+        var rows = await CountAsync(server, "gone");
+        Assert.Equal((0, 0), (rows["memories"], rows["embeddings"]));
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -80,7 +103,7 @@ public sealed class ErasureTests
 
         for (var round = 0; round < 10; round++)
         {
-            await FillAsync(server, "gone", merged: round % 2 == 0);
+            await FillAsync(server, "gone", merged: round % 2 == 0, withKey: false);
             await server.As("gone").SearchAsync("lighthouse");
             var merging = Task.Run(() => merger.MergeAsync(new Tenant("gone"), Ct), Ct);
 
@@ -148,7 +171,7 @@ public sealed class ErasureTests
         Assert.Equal(30, count);
     }
 
-    private static async Task FillAsync(TestApp server, string tenant, bool merged = true)
+    private static async Task FillAsync(TestApp server, string tenant, bool merged = true, bool withKey = true)
     {
         var client = server.As(tenant);
         client.DefaultRequestHeaders.Add("Idempotency-Key", "k" + tenant);
@@ -156,7 +179,11 @@ public sealed class ErasureTests
             $"{Canary} lighthouse {i}", ("tenant_id", tenant), ("external_id", $"{Canary}{i}"), ("user_id", Canary), ("name", Canary), ("source", Canary),
             ("conversation_id", $"{Canary}-c"), ("metadata", new { Canary }))));
         client.DefaultRequestHeaders.Remove("Idempotency-Key");
-        await server.MakeKeyAsync(tenant);
+        if (withKey)
+        {
+            await server.MakeKeyAsync(tenant);
+        }
+
         if (merged)
         {
             await server.Services.GetRequiredService<IndexMerger>().MergeAsync(new Tenant(tenant), Ct);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Reflection;
+using Memoir.Kit.Data;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
@@ -64,6 +65,28 @@ public sealed class OperationTests
         var answer = await server.CreateClient().GetAsync("/v1/admin/readiness", Ct);
         Assert.Equal("""{"status":"draining"}""", (await answer.JsonAsync(HttpStatusCode.ServiceUnavailable)).GetRawText());
         Assert.Equal(HttpStatusCode.OK, (await server.CreateClient().GetAsync("/health", Ct)).StatusCode);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Many_jobs_degrade_readiness_and_are_counted_no_further_and_not_at_each_request(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var database = server.Services.GetRequiredService<Database>();
+        var fill = $$"""
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10500)
+            INSERT INTO jobs (tenant_id, id, kind, payload, status, attempts, fence, due_at, created_at)
+            SELECT @Tenant, {{(engine == TestEngine.Sqlite ? "randomblob(16)" : "gen_random_uuid()")}}, 'note', '{}', 'queued', 0, 0, @now, @now FROM numbers
+            """;
+        await database.WriteAsync(new Tenant("acme"), session => session.ExecuteAsync(fill, new { now = server.Time.GetUtcNow() }), Ct);
+        var client = server.WithKey(TestApp.OperatorKey);
+        async Task<string> QueueAsync() => (await client.ReadAsync("/v1/admin/readiness")).GetProperty("dependencies").GetProperty("queue").GetRawText();
+
+        Assert.StartsWith("""{"status":"degraded","detail":"more than 10000 jobs wait",""", await QueueAsync(), StringComparison.Ordinal);
+
+        await database.WriteAsync(new Tenant("acme"), session => session.ExecuteAsync("DELETE FROM jobs WHERE tenant_id = @Tenant", new { }), Ct);
+        Assert.StartsWith("""{"status":"degraded",""", await QueueAsync(), StringComparison.Ordinal);
+        server.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.StartsWith("""{"status":"ok",""", await QueueAsync(), StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(Engines))]

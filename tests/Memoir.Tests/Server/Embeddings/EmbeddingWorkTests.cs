@@ -1,3 +1,6 @@
+using Memoir.Kit.Data;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
@@ -27,6 +30,26 @@ public sealed class EmbeddingWorkTests : IAsyncLifetime
         Assert.Equal(["poison"], listed.Where(item => item.Text("embedding_status") == "failed").Select(item => item.Text("content")!));
         Assert.Equal(69, listed.Count(item => item.Text("embedding_status") == "completed"));
         Assert.Equal(["poison"], (await client.SearchAsync("poison", ("top_k", 1))).Each("content"));
+    }
+
+    [Fact]
+    public async Task A_job_that_gives_up_says_nothing_of_messages_that_were_replaced_or_embedded_meanwhile()
+    {
+        await using var server = await StartAsync();
+        var (client, database, vectors) = (server.As("acme"), server.Services.GetRequiredService<Database>(), server.Services.GetRequiredService<MemoryVectors>());
+        var ids = (await client.StoreManyAsync(Message("old kettle", ("external_id", "e")), Message("a piano"), Message("a river"))).Each("id");
+        var asked = await database.ReadAsync(new Tenant("acme"), session => MemoryStore.ListByIdAsync(session, [.. ids.Select(Guid.Parse)]), Ct);
+        _provider.IsPoison = text => text == "a river";
+        await client.StoreAsync("new kettle", ("external_id", "e"));
+        await server.RunJobsAsync();
+
+        await database.WriteAsync(
+            new Tenant("acme"), session => EmbeddedMemories.FailAsync(session, asked, vectors.Of(session.Tenant).Generation, vectors), Ct);
+
+        var listed = (await client.ReadAsync("/v1/conversations/c1/messages")).Items();
+        Assert.Equal(
+            ["a piano completed", "a river failed", "new kettle completed"],
+            listed.Select(item => $"{item.Text("content")} {item.Text("embedding_status")}").Order(StringComparer.Ordinal));
     }
 
     [Fact]

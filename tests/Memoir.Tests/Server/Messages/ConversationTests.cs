@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using Memoir.Tests.Testing;
@@ -163,6 +164,7 @@ public sealed class ConversationTests
     [InlineData("/v1/conversations/c1/messages", "conversation\nacme\nc1\nTrue", "x", "y")]
     [InlineData("/v1/conversations/c1/messages", "conversation\nacme\nc1\nTrue", "99999999999999999999", "1")]
     [InlineData("/v1/admin/keys", "keys\nacme", "not a guid")]
+    [InlineData("/v1/conversations", "conversations\nacme", "c\01")]
     public async Task A_cursor_that_a_caller_made_up_is_refused_and_never_a_fault(string url, string filter, params string[] values)
     {
         await using var server = await TestApp.StartAsync(TestEngines.Current);
@@ -185,6 +187,15 @@ public sealed class ConversationTests
         var refused = await server.As("acme").GetAsync($"/v1/conversations?cursor={cursor}", Ct);
 
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+    }
+
+    [Fact]
+    public void A_cursor_that_holds_no_text_is_refused()
+    {
+        var bytes = Base64Url.DecodeFromChars(Memoir.Kit.Http.Cursor.Encode("list", "value"));
+        bytes[^1] = 0xff;
+
+        Assert.Throws<Memoir.Kit.Http.ProblemException>(() => Memoir.Kit.Http.Cursor.Decode(Base64Url.EncodeToString(bytes), "list", 1));
     }
 
     [Fact]

@@ -39,6 +39,26 @@ public sealed class NearestVectorsTests
     }
 
     [Fact]
+    public async Task Whose_vectors_the_index_meets_too_late_among_those_of_others_compares_all_of_its_own()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var database = server.Services.GetRequiredService<Database>();
+        var generation = new EmbeddingGeneration("openai", "test", 256);
+        var random = new Random(11);
+        var own = await FillAsync(database, Acme, generation, random, 30);
+        await FillAsync(database, Globex, generation, random, 1500);
+        var query = Vector(random, 256);
+
+        var found = await database.ReadAsync(Acme, async session =>
+        {
+            await session.ScalarAsync("SELECT length(set_config('enable_sort', 'off', true))", new { }); // So few rows would be sorted.
+            return await NearestVectors.FindAsync(session, generation, query, count: 30, wanted: [], among: null, isLarge: true, mostScanned: 1);
+        }, Ct);
+
+        Assert.Equal(own.Keys.Order(), found.Keys.Order());
+    }
+
+    [Fact]
     public async Task Only_listed_places_are_near_and_wanted_ones_have_their_cosine_however_far_they_are()
     {
         await using var server = await TestApp.StartAsync(TestEngines.Current);
