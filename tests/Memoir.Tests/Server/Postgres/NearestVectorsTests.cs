@@ -45,9 +45,9 @@ public sealed class NearestVectorsTests
         var database = server.Services.GetRequiredService<Database>();
         var generation = new EmbeddingGeneration("openai", "test", 256);
         var random = new Random(11);
-        var own = await FillAsync(database, Acme, generation, random, 30);
-        await FillAsync(database, Globex, generation, random, 1500);
         var query = Vector(random, 256);
+        var own = await FillAsync(database, Acme, generation, random, 30, [.. query.Select(x => -x)]);
+        await FillAsync(database, Globex, generation, random, 1000, query);
 
         var found = await database.ReadAsync(Acme, async session =>
         {
@@ -91,9 +91,11 @@ public sealed class NearestVectorsTests
     private static Task<Dictionary<long, float>> FindAsync(Database database, EmbeddingGeneration generation, float[] query, int count, bool isLarge) =>
         database.ReadAsync(Acme, session => NearestVectors.FindAsync(session, generation, query, count, wanted: [], among: null, isLarge), Ct);
 
-    private static async Task<Dictionary<long, float[]>> FillAsync(Database database, Tenant tenant, EmbeddingGeneration generation, Random random, int count)
+    private static async Task<Dictionary<long, float[]>> FillAsync(Database database, Tenant tenant, EmbeddingGeneration generation, Random random, int count, float[]? around = null)
     {
-        var vectors = Enumerable.Range(1, count).ToDictionary(i => (long)i, _ => Vector(random, generation.Dimensions));
+        var center = around ?? new float[generation.Dimensions];
+        var vectors = Enumerable.Range(1, count).ToDictionary(
+            i => (long)i, _ => Vector(random, generation.Dimensions).Zip(center, (x, c) => x + (4 * c)).ToArray());
         await database.WriteAsync(tenant, async session =>
         {
             foreach (var (sequence, vector) in vectors)
