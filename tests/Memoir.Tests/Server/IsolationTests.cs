@@ -130,7 +130,7 @@ public sealed partial class IsolationTests
         [
             "SELECT tenant_id FROM tenants WHERE last_sequence", "SELECT tenant_id FROM tenants WHERE last_sequence > 0 AND tenant_id > @after",
             "FROM embedding_generations ORDER BY tenant_id", "FROM tenants WHERE tenant_id IN @tenants", "FROM api_keys WHERE prefix = @prefix",
-            "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Open}",
+            "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Misdated}",
             "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN",
         ];
         var statements =

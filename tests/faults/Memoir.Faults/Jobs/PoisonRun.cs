@@ -18,12 +18,14 @@ internal sealed class PoisonRun(JobsOptions options, Ledger ledger, string dataF
     // It has three attempts; more ends than these are not its doing.
     private const int MostRestarts = 4;
 
+    private const string CutOff = "Each of its attempts was cut off; it may be what ends the process.";
+
     private static readonly Dictionary<string, string> Reasons = new(StringComparer.Ordinal)
     {
         ["fault-throws"] = "Something went wrong inside (InvalidOperationException); the server's log says more under the id of the job.",
         ["fault-hangs"] = "It did not end within 0.9 seconds and was cut off.",
         ["fault-allocates"] = "Something went wrong inside (OutOfMemoryException); the server's log says more under the id of the job.",
-        ["fault-kills"] = "Each of its attempts was cut off; it may be what ends the process.",
+        ["fault-kills"] = CutOff,
         ["embed-memories"] = "What the job is about cannot be read.",
     };
 
@@ -132,7 +134,9 @@ internal sealed class PoisonRun(JobsOptions options, Ledger ledger, string dataF
         foreach (var (kind, reason) in Reasons)
         {
             var error = found[kind].SingleOrDefault() is { ValueKind: JsonValueKind.Object } job ? job.GetProperty("error").GetString() : null;
-            if (error != reason)
+
+            // What ran in its last attempt when another ended the process was cut off as well.
+            if (error != reason && error != CutOff)
             {
                 ledger.Report("lost", kind, $"stands {found[kind].Count()} times among the dead, with the reason: {error}");
             }
