@@ -21,6 +21,7 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
             NameHead(http.Response);
             if (http.Response is { HasStarted: false, StatusCode: >= 400, ContentType: null, ContentLength: null })
             {
+                SetHeaders(http); // Whoever set the bare status may have cleared them, as the time limit does.
                 await ProblemAnswer.WriteAsync(http, OfStatus(http.Response.StatusCode));
             }
         }

@@ -111,6 +111,10 @@ internal sealed class FleetWriter(int number, int seed, Fleet fleet, Outages out
         if (!isExcused)
         {
             ledger.Report("unexpected", title, $"on {member.Endpoint}: {(answer is null ? failure : $"{answer.Status} {answer.Excerpt}")}");
+            if (answer is not null)
+            {
+                Console.Error.WriteLine($"Its last lines: {member.LastLines}");
+            }
         }
 
         return answer;
