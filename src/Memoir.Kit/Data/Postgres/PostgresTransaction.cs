@@ -28,6 +28,9 @@ internal sealed class PostgresTransaction
     private readonly string _system;
     private readonly long? _turn;
 
+    /// <summary>How many of those held answer with rows all the same, which whoever reads next has to pass over.</summary>
+    private int _heldResults;
+
     private PostgresTransaction(string begin, string settings, Tenant? tenant, long? turn, CancellationToken ct)
     {
         _begin = begin;
@@ -43,9 +46,6 @@ internal sealed class PostgresTransaction
 
     /// <summary>Statements whose outcome nobody has asked for: they travel with the next that somebody does, or with the commit.</summary>
     public List<NpgsqlBatchCommand> Held { get; } = [];
-
-    /// <summary>How many of them answer with rows all the same, which whoever reads next has to pass over.</summary>
-    public int HeldResults { get; set; }
 
     public TransactionNotes Notes { get; } = new();
 
@@ -81,14 +81,14 @@ internal sealed class PostgresTransaction
     {
         Assumptions.Add(assumption);
         Held.Add(assumption());
-        HeldResults++;
+        _heldResults++;
     }
 
     /// <summary>Adds what goes before a statement: the beginning, if it was not sent yet, and what is held back.</summary>
     /// <returns>How many results come before the statement's own.</returns>
     public int AddTo(NpgsqlBatch batch)
     {
-        var results = HeldResults + (IsSent ? 0 : 1);
+        var results = _heldResults + (IsSent ? 0 : 1);
         if (!IsSent)
         {
             AddBeginning(batch);
@@ -100,7 +100,7 @@ internal sealed class PostgresTransaction
         }
 
         Held.Clear();
-        HeldResults = 0;
+        _heldResults = 0;
         return results;
     }
 
