@@ -48,7 +48,7 @@ internal sealed class MachineCheckup(IServiceProvider services, DatabaseOptions 
                 : options.IsPostgres ? Finding.Warning(check, $"{path}, key {keys.KeyId}: other processes on this database sign with their own until MEMORY_SECRET_KEY is set")
                 : Finding.Ok(check, $"{path}, key {keys.KeyId}; without a copy of it elsewhere no backup can be opened");
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (SystemException exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             return Finding.Error(check, $"{path} cannot be used: {exception.Message}", ExitCode.Configuration);
         }
