@@ -1,7 +1,6 @@
 using System.Net;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
-using Memoir.Kit.Data.Postgres;
 using Memoir.Kit.Settings;
 using Memoir.Server.Commands.Connections;
 
@@ -50,7 +49,7 @@ internal sealed class DatabaseCheckup(IServiceProvider services, DatabaseOptions
         }
     }
 
-    private async Task<IReadOnlyList<Finding>> LookAtFileAsync(Database database, Finding clock, CancellationToken ct)
+    private static async Task<IReadOnlyList<Finding>> LookAtFileAsync(Database database, Finding clock, CancellationToken ct)
     {
         const string damage = "SELECT quick_check AS value FROM pragma_quick_check(1)";
         var found = await database.SystemReadAsync(session => session.QueryAsync<string>(damage, new { }), ct);
@@ -59,7 +58,7 @@ internal sealed class DatabaseCheckup(IServiceProvider services, DatabaseOptions
         return
         [
             found is ["ok"] ? Described(database, report, pending)
-                : Finding.Error(DatabaseName, $"{database.Location} is damaged: {PrintableText.Of(found.FirstOrDefault() ?? "the check says nothing")}; memoir recover restores the newest good copy", ExitCode.Data),
+                : Finding.Error(DatabaseName, $"{database.Location} is damaged: {PrintableText.Of(found is [var first, ..] ? first : "the check says nothing")}; memoir recover restores the newest good copy", ExitCode.Data),
             clock,
             Finding.Ok(Isolation, "one process, and every statement names its tenant"),
         ];
