@@ -208,6 +208,7 @@ upgrade() {
   $quick && size=(--rounds 1 --rate 100 --messages 5000)
   [ -z "$cycles" ] || size+=(--rounds "$cycles")
   needs_postgres upgrade || return 0
+  run migrations --server "$(broken Storage)" --step "$($quick && echo 9 || echo 1)"
   run upgrade "${size[@]}" --next "$(next_release expand)"
   run upgrade --rounds 1 --rate 50 --messages 0 --next "$(next_release contract)" --expect-failure
   "$MEMOIR_FAULTS_POSTGRES" reset
