@@ -25,11 +25,25 @@ public static class AuditLog
         VALUES (@Tenant, @Id, @At, @Actor, @Action, @Subject, @Count, @RequestId, @Address)
         """;
 
-    public static Task AppendAsync(Session session, AuditRecord record, DateTimeOffset now) => session.SendAsync(Insert, Row.Of(record, now));
+    public static Task AppendAsync(Session session, AuditRecord record, DateTimeOffset now)
+    {
+#if FAULT_STORAGE
+        if (Data.Sqlite.SeededFault.Is("AuditApart"))
+        {
+            session.AfterCommit(() => Apart.Enqueue((session.Tenant, record, now)));
+            return Task.CompletedTask;
+        }
+#endif
+        return session.SendAsync(Insert, Row.Of(record, now));
+    }
 
     /// <summary>The same for records that commit together.</summary>
     public static Task AppendManyAsync(Session session, IReadOnlyList<(AuditRecord Record, DateTimeOffset At)> records) =>
         session.SendManyAsync(Insert, [.. records.Select(one => Row.Of(one.Record, one.At))]);
+
+#if FAULT_STORAGE
+    internal static System.Collections.Concurrent.ConcurrentQueue<(Tenant Tenant, AuditRecord Record, DateTimeOffset At)> Apart { get; } = new();
+#endif
 
     private sealed record Row(Guid Id, DateTimeOffset At, string Actor, string Action, string? Subject, int Count, string RequestId, string? Address)
     {

@@ -57,6 +57,12 @@ public sealed class DenialLog(Database database, Meters meters, TimeProvider tim
     /// <summary>Writes what there is, a commit for each tenant. What cannot be written is kept for the next time.</summary>
     public async Task WriteAsync(CancellationToken ct)
     {
+#if FAULT_STORAGE
+        while (AuditLog.Apart.TryDequeue(out var apart))
+        {
+            await database.WriteAsync(apart.Tenant, session => AuditLog.AppendManyAsync(session, [(apart.Record, apart.At)]), ct);
+        }
+#endif
         var taken = new Queue<(Tenant Tenant, List<(AuditRecord Record, DateTimeOffset At)> Records)>(Take());
         try
         {

@@ -104,6 +104,7 @@ public sealed class OneRecordTests : IAsyncLifetime
 
         if (url.EndsWith("rollback", StringComparison.Ordinal))
         {
+            await client.StoreAsync("embedded by the provider before");
             await (await client.SendAsync("PUT", "/v1/admin/embeddings", """{"provider":"builtin"}""")).JsonAsync(HttpStatusCode.OK);
         }
 
