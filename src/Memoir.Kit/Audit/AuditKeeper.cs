@@ -12,9 +12,11 @@ public sealed partial class AuditKeeper(
     DenialLog denials, AuditSealer sealer, CheckpointWriter checkpoints, TimeProvider time, ILogger<AuditKeeper> logger) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
 
     private int _rounds;
+    private DateTimeOffset _checkpointsAgainAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _loggedAt = DateTimeOffset.MinValue;
 
     /// <summary>One round. Public so that a test can have it when it says so.</summary>
     /// <param name="isLast">Nothing is left for a next one.</param>
@@ -27,7 +29,10 @@ public sealed partial class AuditKeeper(
         }
 
         await sealer.SealAllAsync(ct);
-        await checkpoints.WriteDueAsync(isLast, ct);
+        if (isLast || time.GetUtcNow() >= _checkpointsAgainAt)
+        {
+            await WriteCheckpointsAsync(isLast, ct);
+        }
     }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -43,10 +48,7 @@ public sealed partial class AuditKeeper(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                if (!await RunLoggedAsync(isLast: false, stoppingToken))
-                {
-                    await Task.Delay(Pause, time, stoppingToken);
-                }
+                await RunLoggedAsync(isLast: false, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -55,20 +57,49 @@ public sealed partial class AuditKeeper(
         }
     }
 
-    private async Task<bool> RunLoggedAsync(bool isLast, CancellationToken ct)
+    /// <summary>A file that cannot be written holds up no sealing; the lines are kept for a later round.</summary>
+    private async Task WriteCheckpointsAsync(bool all, CancellationToken ct)
+    {
+        try
+        {
+            await checkpoints.WriteDueAsync(all, ct);
+        }
+        catch (IOException exception)
+        {
+            PutOff(exception);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            PutOff(exception);
+        }
+    }
+
+    private void PutOff(Exception exception)
+    {
+        LogNoCheckpoints(checkpoints.Path, exception);
+        _checkpointsAgainAt = time.GetUtcNow() + Pause;
+    }
+
+    private async Task RunLoggedAsync(bool isLast, CancellationToken ct)
     {
         try
         {
             await RunOnceAsync(isLast, ct);
-            return true;
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            LogFailed(exception);
-            return false;
+            // A database that is away stays so for a while, and one line a minute says it.
+            if (isLast || time.GetUtcNow() - _loggedAt >= TimeSpan.FromMinutes(1))
+            {
+                _loggedAt = time.GetUtcNow();
+                LogFailed(exception);
+            }
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "Audit records could not be sealed, or their checkpoints not be written; it is tried again shortly.")]
+    [LoggerMessage(LogLevel.Error, "Audit records could not be sealed; it is tried again at once.")]
     private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Error, "Checkpoints of the audit chains cannot be written to {File}; it is tried again in half a minute.")]
+    private partial void LogNoCheckpoints(string file, Exception exception);
 }
