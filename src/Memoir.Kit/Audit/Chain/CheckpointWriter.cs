@@ -61,7 +61,7 @@ public sealed class CheckpointWriter(InstanceKeys keys, IOptions<DatabaseOptions
         DurableFiles.EnsurePrivateDirectory(System.IO.Path.GetDirectoryName(Path)!);
 
         // Processes of one folder take turns; the lock goes with its holder.
-        await using var turn = new FileStream(Path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        await using var turn = TakeTurn();
         using var lines = new MemoryStream();
         if (EndsWithin())
         {
@@ -94,6 +94,17 @@ public sealed class CheckpointWriter(InstanceKeys keys, IOptions<DatabaseOptions
                 progress.TryAdd(link);
             }
         }
+    }
+
+    private FileStream TakeTurn()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = DurableFiles.Private;
+        }
+
+        return new FileStream(Path + ".lock", options);
     }
 
     private bool EndsWithin()
