@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
@@ -23,10 +24,12 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMessages();
     builder.AddJobs();
     builder.AddAdmin();
+    builder.AddAudit();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
 {
+    app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();
     app.UseAccess();
@@ -43,6 +46,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();
+    app.MapAudit();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

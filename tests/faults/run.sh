@@ -111,6 +111,7 @@ kill9() {
   { $quick || [ -n "$cycles" ]; } && limit=(--search-limit 200)
   run kill9 --cycles "$(count 200 8)" "${limit[@]}"
   run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AckBeforeCommit
+  run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AuditApart
 }
 
 powercut() {

@@ -28,7 +28,7 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
     };
 
     public Task<ApiAnswer> SendAsync(Request request, CancellationToken ct) =>
-        SendAsync(request.Method, request.Path, request.Body, request.Key, OperatorKey, ct);
+        SendAsync(request.Method, request.Path, request.Body, request.Key, OperatorKey, ct, request.Id);
 
     public Task<ApiAnswer> SendAsync(HttpMethod method, string path, CancellationToken ct) =>
         SendAsync(method, path, null, null, OperatorKey, ct);
@@ -44,9 +44,10 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
     public void Dispose() => _http.Dispose();
 
     private async Task<ApiAnswer> SendAsync(
-        HttpMethod method, string path, byte[]? body, string? idempotencyKey, string apiKey, CancellationToken ct)
+        HttpMethod method, string path, byte[]? body, string? idempotencyKey, string apiKey, CancellationToken ct, string? id = null)
     {
         using var request = new HttpRequestMessage(method, path);
+        request.Headers.Add("X-Request-ID", id ?? "unnamed");
         request.Headers.Add("x-api-key", apiKey);
         if (idempotencyKey is not null)
         {
