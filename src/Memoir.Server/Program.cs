@@ -7,6 +7,7 @@ using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
@@ -17,6 +18,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     builder.AddKit();
     builder.AddAccess();
+    builder.AddLimits();
     builder.AddEmbeddings();
     builder.AddRecall();
     builder.AddMemories();
@@ -29,7 +31,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     app.UseInnerRequests();
     app.UseKit();
-    app.UseAccess();
+    app.UseAccessWithinLimits();
     app.UseMiddleware<QueryGate>();
     app.MapAdmin();
     if (app.Configuration.Role() is ServerRole.Worker)
@@ -42,6 +44,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapJobs();
     app.MapEmbeddings();
     app.MapAccess();
+    app.MapLimits();
     app.MapTenants();
     app.MapOpenApiDocument();
     app.MapDocs();

@@ -14,7 +14,7 @@ public static class ProblemAnswer
         var response = http.Response;
         response.StatusCode = problem.Status();
         response.ContentType = MediaType;
-        if (problem.RetryAfter() is { } seconds)
+        if ((refusal.Wait is { } wait ? (int)Math.Ceiling(Math.Max(1, wait.TotalSeconds)) : problem.RetryAfter()) is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Server.Access;
 using Memoir.Server.Wire;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -145,6 +146,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         var takesBody = operation.RequestBody is not null;
         yield return Problem.InvalidRequest;
         yield return Problem.Internal;
+        if (!Has<UnlimitedRoute>())
+        {
+            yield return Problem.RateLimited;
+        }
+
         foreach (var own in _metadata.OfType<OwnRefusals>().SelectMany(refusals => refusals.Problems))
         {
             yield return own;
@@ -173,6 +179,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         foreach (var (_, answer) in Successes)
         {
             AnswerHeaders.Add(answer, AnswerHeaders.RequestIdName, context.Document);
+            foreach (var name in Has<UnlimitedRoute>() ? [] : AnswerHeaders.OfLimits)
+            {
+                AnswerHeaders.Add(answer, name, context.Document);
+            }
+
             if (Has<LocatingRoute>())
             {
                 AnswerHeaders.Add(answer, AnswerHeaders.LocationName, context.Document);
