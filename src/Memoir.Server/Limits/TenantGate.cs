@@ -21,10 +21,13 @@ internal sealed class TenantGate(RequestDelegate next, IPermits permits, IOption
                 return;
             }
 
-            if (_limit is { } limit && await RefusesAsync(http, new RateBucket("t:" + caller.CountsFor(http).Id, limit), "tenant"))
+            var tenant = caller.CountsFor(http).Id;
+            if (_limit is { } limit && await RefusesAsync(http, new RateBucket("t:" + tenant, limit), "tenant"))
             {
                 return;
             }
+
+            Transfers.SetOwner(http, tenant);
         }
 
         await next(http);

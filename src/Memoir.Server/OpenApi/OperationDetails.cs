@@ -161,10 +161,10 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             yield break;
         }
 
-        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Timeout];
+        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Overloaded, Problem.Timeout];
         Problem[] tenant = ActsInTenant ? [Problem.TenantMismatch, Problem.ValidationFailed] : [];
         Problem[] body = takesBody ? [Problem.InvalidBody, Problem.PayloadTooLarge, Problem.UnsupportedMediaType, Problem.ValidationFailed] : [];
-        Problem[] writes = IsWrite(policy) ? [Problem.Overloaded, Problem.Draining, Problem.InsufficientStorage] : [];
+        Problem[] writes = IsWrite(policy) ? [Problem.Draining, Problem.InsufficientStorage] : [];
         Problem[] keys = Has<IdempotentRoute>() ? [Problem.IdempotencyInProgress, Problem.IdempotencyKeyReused] : [];
         Problem[] pages = operation.Parameters!.Any(p => p.Name is "cursor") ? [Problem.InvalidCursor, Problem.ValidationFailed] : [];
         Problem[] named = operation.Parameters!.Any(p => p is { In: ParameterLocation.Path, Name: "id" }) ? [Problem.NotFound] : [];
