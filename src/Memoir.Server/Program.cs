@@ -8,6 +8,7 @@ using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
@@ -18,6 +19,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     builder.AddKit();
     builder.AddAccess();
+    builder.AddLimits();
     builder.AddEmbeddings();
     builder.AddRecall();
     builder.AddMemories();
@@ -32,7 +34,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();
-    app.UseAccess();
+    app.UseAccessWithinLimits();
     app.UseMiddleware<QueryGate>();
     app.MapAdmin();
     if (app.Configuration.Role() is ServerRole.Worker)
@@ -45,6 +47,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapJobs();
     app.MapEmbeddings();
     app.MapAccess();
+    app.MapLimits();
     app.MapTenants();
     app.MapAudit();
     app.MapOpenApiDocument();

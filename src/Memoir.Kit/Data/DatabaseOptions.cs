@@ -27,6 +27,10 @@ public sealed class DatabaseOptions
     [Range(1, 1_000_000)]
     public int WriteQueueLimit { get; set; } = 4096;
 
+    /// <summary>How long a read or a search waits for its turn before its caller is told 503 <c>overloaded</c>.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
+
     public bool IsPostgres => Postgres.PostgresAddress.IsOne(DatabaseUrl);
 
     /// <summary>The data folder as an absolute path.</summary>

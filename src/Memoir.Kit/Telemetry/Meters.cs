@@ -16,6 +16,7 @@ public sealed class Meters
 
     private static readonly string[] Methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     private static readonly string[] SearchModes = ["hybrid", "lexical", "semantic"];
+    private static readonly string[] Limits = ["address", "blocked", "key", "tenant"];
 
     // Built once: the same string object for the same status lets a recording find its series without hashing text.
     private static readonly string[] Statuses = [.. Enumerable.Range(0, 600).Select(status => status.ToString(CultureInfo.InvariantCulture))];
@@ -29,6 +30,7 @@ public sealed class Meters
     private readonly Histogram<double> _embeddingSeconds;
     private readonly Counter<long> _jobs;
     private readonly Counter<long> _rateLimitRejections;
+    private readonly Counter<long> _addressBlocks;
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
@@ -51,7 +53,8 @@ public sealed class Meters
         _searchSeconds = Meter.CreateHistogram("memory_search_duration_seconds", "s", "Time a search took, without HTTP.", null, work);
         _embeddingSeconds = Meter.CreateHistogram("embedding_generation_duration_seconds", "s", "Time an embedding provider took to answer.", null, request);
         _jobs = Meter.CreateCounter<long>("jobs_processed_total", description: "Job attempts that ended, by outcome.");
-        _rateLimitRejections = Meter.CreateCounter<long>("rate_limit_rejections_total", description: "Requests refused by a rate limit.");
+        _rateLimitRejections = Meter.CreateCounter<long>("rate_limit_rejections_total", description: "Requests refused by a rate limit, by whose limit it was; blocked: of an address that was refused too often.");
+        _addressBlocks = Meter.CreateCounter<long>("address_blocks_total", description: "Addresses blocked because they were refused too often.");
         _groupSize = Meter.CreateHistogram("write_group_size", null, "Writes committed together.", null, Buckets(1, 2, 4, 8, 16, 32, 64, 128, 256, 512));
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
@@ -111,7 +114,10 @@ public sealed class Meters
 
     public void JobProcessed(string kind, string outcome) => _jobs.Add(1, new("kind", kind), new("outcome", outcome));
 
-    public void RateLimitRejected() => _rateLimitRejections.Add(1);
+    /// <param name="limit"><c>address</c>, <c>tenant</c>, <c>key</c> or <c>blocked</c>.</param>
+    public void RateLimitRejected(string limit) => _rateLimitRejections.Add(1, new KeyValuePair<string, object?>("limit", limit));
+
+    public void AddressBlocked() => _addressBlocks.Add(1);
 
     public void WritesCommitted(int groupSize, TimeSpan commit)
     {
@@ -132,11 +138,16 @@ public sealed class Meters
     {
         _requestsInFlight.Add(0);
         _messagesCreated.Add(0);
-        _rateLimitRejections.Add(0);
+        _addressBlocks.Add(0);
         _indexLoads.Add(0);
         _auditSealed.Add(0);
         _denials.Add(0);
         _denialsDropped.Add(0);
+        foreach (var limit in Limits)
+        {
+            _rateLimitRejections.Add(0, new KeyValuePair<string, object?>("limit", limit));
+        }
+
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

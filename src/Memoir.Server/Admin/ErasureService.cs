@@ -14,6 +14,7 @@ internal sealed class ErasureService(Database database, MemoryService memories, 
     [
         "DELETE FROM jobs WHERE tenant_id = @Tenant",
         "DELETE FROM idempotency_keys WHERE tenant_id = @Tenant",
+        "DELETE FROM blocked_addresses WHERE tenant_id = @Tenant",
         Keys,
     ];
 

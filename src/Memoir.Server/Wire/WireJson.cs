@@ -5,6 +5,7 @@ using Memoir.Server.Admin;
 using Memoir.Server.Audit;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
 using Memoir.Kit.Http.Json;
@@ -16,7 +17,14 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default, AuditJson.Default);
+            MessagesJson.Default,
+            RecallJson.Default,
+            EmbeddingsJson.Default,
+            JobsJson.Default,
+            LimitsJson.Default,
+            AuditJson.Default,
+            AccessJson.Default,
+            AdminJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data.Engines;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Telemetry;
 using Microsoft.Data.Sqlite;
 
@@ -30,7 +31,7 @@ internal sealed class SqliteEngine : IDatabaseEngine
         }
 
         _writer = new SqliteWriter(_writing, options.WriteQueueLimit, meters);
-        _readers = new SqliteReaders(_file.OpenReader, options.DatabasePoolSize);
+        _readers = new SqliteReaders(_file.OpenReader, new TenantTurns(options.DatabasePoolSize, options.LongestWait));
     }
 
     public Dialect Dialect => Dialect.Sqlite;

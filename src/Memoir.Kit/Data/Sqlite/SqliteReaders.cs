@@ -1,19 +1,19 @@
 using System.Collections.Concurrent;
+using Memoir.Kit.Limits;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Kit.Data.Sqlite;
 
-/// <summary>A bounded pool of reading connections. Under write-ahead logging they never wait for the writer.</summary>
-internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : IDisposable
+/// <summary>A bounded pool of reading connections, taken by turns of the tenants. Under write-ahead logging they never wait for the writer.</summary>
+internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns turns) : IDisposable
 {
     private static readonly object None = new();
 
     private readonly ConcurrentBag<Reader> _idle = [];
-    private readonly SemaphoreSlim _free = new(limit, limit);
 
     public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
-        await _free.WaitAsync(ct);
+        await turns.EnterAsync(tenant, ct);
         Reader? reader = null;
         try
         {
@@ -43,7 +43,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
                 _idle.Add(reader);
             }
 
-            _free.Release();
+            turns.Leave();
         }
     }
 
@@ -53,8 +53,6 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
         {
             reader.Dispose();
         }
-
-        _free.Dispose();
     }
 
     private sealed class Reader(SqliteConnection connection) : IDisposable

@@ -241,5 +241,16 @@ internal static class CopiedRows
         public long? ExpiresAt { get; init; }
 
         public long? LastUsedAt { get; init; }
+
+        public string? RateLimit { get; init; }
+    }
+
+    internal sealed record BlockedAddressRow
+    {
+        public required string Address { get; init; }
+
+        public required long BlockedAt { get; init; }
+
+        public required long Until { get; init; }
     }
 }

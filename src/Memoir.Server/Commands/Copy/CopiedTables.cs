@@ -9,7 +9,7 @@ namespace Memoir.Server.Commands.Copy;
 internal static class CopiedTables
 {
     /// <summary>What a migration writes itself, and what each database plans for itself.</summary>
-    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules"];
+    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules", "rate_permits"];
 
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
@@ -25,5 +25,6 @@ internal static class CopiedTables
         new CopiedTable<IdempotencyRow>("idempotency_keys", nameof(IdempotencyRow.Credential), nameof(IdempotencyRow.Key)),
         new CopiedTable<AuditRow>("audit_records", nameof(AuditRow.Id)),
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
+        new CopiedTable<BlockedAddressRow>("blocked_addresses", nameof(BlockedAddressRow.Address)),
     ];
 }

@@ -47,7 +47,8 @@ public sealed class MetersTests
         meters.Searched("hybrid", degraded: true, TimeSpan.FromMilliseconds(1));
         meters.EmbeddingGenerated("builtin", "ok", TimeSpan.FromMilliseconds(1));
         meters.JobProcessed("embed", "succeeded");
-        meters.RateLimitRejected();
+        meters.RateLimitRejected("tenant");
+        meters.AddressBlocked();
         meters.WritesCommitted(64, TimeSpan.FromMilliseconds(1));
         meters.IndexLoaded();
         meters.AuditSealed(7);
@@ -69,7 +70,9 @@ public sealed class MetersTests
             """embedding_generation_duration_seconds_count{provider="builtin",outcome="ok"} 1""",
             """jobs_processed_total{kind="embed",outcome="succeeded"} 1""",
             "jobs_queued 4",
-            "rate_limit_rejections_total 1",
+            """rate_limit_rejections_total{limit="tenant"} 1""",
+            """rate_limit_rejections_total{limit="address"} 0""",
+            "address_blocks_total 1",
             "write_group_size_sum 64",
             "write_commit_duration_seconds_count 1",
             "index_loads_total 1",

@@ -15,6 +15,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
     [
         "DELETE /v1/messages/{id}",
         "DELETE /v1/admin/keys/{id}",
+        "DELETE /v1/admin/blocked-addresses/{address}",
         "DELETE /v1/tenants/{tenant_id}/data",
         "GET /v1/jobs/{id}",
         "POST /v1/jobs/{id}/retry",
