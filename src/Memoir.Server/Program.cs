@@ -11,6 +11,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
 using Memoir.Server.Wire;
 
 return await CommandTable.RunAsync(args, new Startup(builder =>
@@ -22,6 +23,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMemories();
     builder.AddMessages();
     builder.AddJobs();
+    builder.AddRetention();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
     builder.AddDocs();
@@ -40,6 +42,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();
+    app.MapRetention();
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();

@@ -6,6 +6,7 @@ using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Hosting;
 using Memoir.Kit.CommandLine;
@@ -114,6 +115,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         }
 
         PrepareFolder(options);
+        services.GetRequiredService<ArchiveFolder>().Prepare();
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
         var engine = await LookIntoAsync(database, services.GetRequiredService<TenantGenerations>());

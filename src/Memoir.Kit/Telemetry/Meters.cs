@@ -32,6 +32,9 @@ public sealed class Meters
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
+    private readonly Counter<long> _archived;
+    private readonly Counter<long> _deletedByRetention;
+    private readonly Histogram<double> _retentionSeconds;
 
     public Meters(IMeterFactory factory)
     {
@@ -52,6 +55,9 @@ public sealed class Meters
         _groupSize = Meter.CreateHistogram("write_group_size", null, "Writes committed together.", null, Buckets(1, 2, 4, 8, 16, 32, 64, 128, 256, 512));
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
+        _archived = Meter.CreateCounter<long>("memories_archived_total", description: "Memories that retention has archived.");
+        _deletedByRetention = Meter.CreateCounter<long>("memories_deleted_by_retention_total", description: "Memories that retention has deleted.");
+        _retentionSeconds = Meter.CreateHistogram("retention_run_duration_seconds", "s", "Time from the begin of a tenant's retention run to its end.", null, Buckets(0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200));
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
@@ -110,6 +116,14 @@ public sealed class Meters
 
     public void IndexLoaded() => _indexLoads.Add(1);
 
+    public void Retained(int archived, int deleted)
+    {
+        _archived.Add(archived);
+        _deletedByRetention.Add(deleted);
+    }
+
+    public void RetentionRunFinished(TimeSpan elapsed) => _retentionSeconds.Record(elapsed.TotalSeconds);
+
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
     {
@@ -117,6 +131,8 @@ public sealed class Meters
         _messagesCreated.Add(0);
         _rateLimitRejections.Add(0);
         _indexLoads.Add(0);
+        _archived.Add(0);
+        _deletedByRetention.Add(0);
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

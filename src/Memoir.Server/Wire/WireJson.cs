@@ -6,6 +6,8 @@ using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
+using Memoir.Server.Retention.Holds;
 using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
@@ -15,7 +17,8 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default);
+            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default,
+            RetentionJson.Default, HoldsJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -8,8 +8,8 @@ namespace Memoir.Server.Commands.Copy;
 /// </summary>
 internal static class CopiedTables
 {
-    /// <summary>What a migration writes itself, and what each database plans for itself.</summary>
-    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules"];
+    /// <summary>What a migration writes itself, and what each database plans for itself: a run of retention that was cut off is begun anew.</summary>
+    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules", "retention_runs"];
 
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
@@ -25,5 +25,7 @@ internal static class CopiedTables
         new CopiedTable<IdempotencyRow>("idempotency_keys", nameof(IdempotencyRow.Credential), nameof(IdempotencyRow.Key)),
         new CopiedTable<AuditRow>("audit_records", nameof(AuditRow.Id)),
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
+        new CopiedTable<RetentionPolicyRow>("retention_policies"),
+        new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
     ];
 }

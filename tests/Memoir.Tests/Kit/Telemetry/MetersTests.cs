@@ -21,7 +21,8 @@ public sealed class MetersTests
             "messages_created_total counter", "memory_searches_total counter", "memory_search_duration_seconds histogram",
             "embedding_generation_duration_seconds histogram", "jobs_processed_total counter", "jobs_queued gauge", "jobs_dead gauge",
             "rate_limit_rejections_total counter", "write_queue_depth gauge", "write_group_size histogram",
-            "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter",
+            "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter", "memories_archived_total counter", "memories_deleted_by_retention_total counter",
+            "retention_run_duration_seconds histogram",
             "process_resident_memory_bytes gauge", "process_cpu_seconds_total counter", "process_start_time_seconds gauge",
             "process_open_fds gauge", "dotnet_gc_heap_bytes gauge", "dotnet_gc_collections_total counter",
         ];
