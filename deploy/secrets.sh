@@ -8,13 +8,16 @@ umask 077
 if [ ! -e .env ]; then
   {
     echo "# Read by compose.yaml. Passwords and keys of letters and digits: they go into addresses as they are."
-    for name in POSTGRES_PASSWORD MEMOIR_OWNER_PASSWORD MEMOIR_APP_PASSWORD MEMORY_API_KEYS MEMORY_METRICS_TOKEN GRAFANA_PASSWORD; do
+    for name in POSTGRES_PASSWORD MEMOIR_OWNER_PASSWORD MEMOIR_APP_PASSWORD MEMORY_API_KEYS MEMORY_METRICS_TOKEN MEMORY_SECRET_KEY GRAFANA_PASSWORD; do
       echo "$name=$(openssl rand -hex 24)"
     done
   } >.env.new
   mv .env.new .env
   echo "made .env"
 fi
+
+# An .env of before this secret gets it; the others stay as they are.
+grep -q '^MEMORY_SECRET_KEY=' .env || echo "MEMORY_SECRET_KEY=$(openssl rand -hex 24)" >>.env
 
 mkdir -p deploy/secrets
 [ ! -O deploy/secrets ] || chmod 711 deploy/secrets

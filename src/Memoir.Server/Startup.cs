@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
+using Memoir.Kit.Security;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
@@ -116,6 +117,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
 
         PrepareFolder(options);
         services.GetRequiredService<ArchiveFolder>().Prepare();
+        services.GetRequiredService<InstanceKeys>();
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
         var engine = await LookIntoAsync(database, services.GetRequiredService<TenantGenerations>());

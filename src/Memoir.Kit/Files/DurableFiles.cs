@@ -23,7 +23,7 @@ public static class DurableFiles
     {
         var target = Path.GetFullPath(path);
         var folder = Path.GetDirectoryName(target) ?? throw new ArgumentException("The path names no file.", nameof(path));
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(12, lowercase: true)}.tmp");
+        var temporary = TemporaryBeside(target);
 
         var renamed = false;
         try
@@ -45,6 +45,63 @@ public static class DurableFiles
         }
 
         SyncDirectory(folder);
+    }
+
+    /// <summary>Makes a private file that is there whole or not at all; nothing happens when there is one of that name.</summary>
+    /// <returns>False when there was one.</returns>
+    /// <exception cref="IOException">The storage refused a step.</exception>
+    public static bool TryCreate(string path, ReadOnlySpan<byte> bytes)
+    {
+        var target = Path.GetFullPath(path);
+        var temporary = TemporaryBeside(target);
+        try
+        {
+            using (var file = Create(temporary, Private))
+            {
+                RandomAccess.Write(file.SafeFileHandle, bytes, fileOffset: 0);
+                NativeSync.File(file.SafeFileHandle);
+            }
+
+            File.Move(temporary, target, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(target))
+        {
+            return false;
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+
+        SyncDirectory(Path.GetDirectoryName(target)!);
+        return true;
+    }
+
+    /// <summary>
+    /// Adds to the end of a file, which is made private where it is missing. After an exception or a power cut the end may
+    /// hold a part of the bytes: what reads the file has to leave an unfinished end aside. One writer at a time.
+    /// </summary>
+    /// <exception cref="IOException">The storage refused a step; nothing may be acknowledged.</exception>
+    public static async Task AppendAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken ct)
+    {
+        var target = Path.GetFullPath(path);
+        var isNew = !File.Exists(target);
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = Private;
+        }
+
+        using (var file = new FileStream(target, options))
+        {
+            await RandomAccess.WriteAsync(file.SafeFileHandle, bytes, RandomAccess.GetLength(file.SafeFileHandle), ct);
+            NativeSync.File(file.SafeFileHandle);
+        }
+
+        if (isNew)
+        {
+            SyncDirectory(Path.GetDirectoryName(target)!);
+        }
     }
 
     /// <summary>Makes the folder and what is missing above it; a new one belongs to its owner alone.</summary>
@@ -84,6 +141,9 @@ public static class DurableFiles
         await RandomAccess.WriteAsync(file, bytes, fileOffset: 0, ct);
         NativeSync.File(file);
     }
+
+    private static string TemporaryBeside(string target) => Path.Combine(
+        Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(12, lowercase: true)}.tmp");
 
     private static FileStream Create(string path, UnixFileMode mode)
     {

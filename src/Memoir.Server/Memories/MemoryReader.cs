@@ -116,8 +116,10 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
 
     private async Task AnalyseAsync(Session session, Memory row, Action<Memory, AnalysedMemory> add)
     {
-        var memory = await archive.FillForIndexAsync(session.Tenant, row, CancellationToken.None);
-        add(memory, Analyse(memory));
+        var filled = await archive.FillForIndexAsync(session.Tenant, row, CancellationToken.None);
+        var analysed = Analyse(filled ?? row);
+        analysed.LacksText = filled is null;
+        add(filled ?? row, analysed);
     }
 
     public static JsonElement? Parsed(Json metadata)

@@ -13,5 +13,12 @@ internal sealed class ManualRetentionClock(ManualTime time) : RetentionClock(tim
     /// <summary>The database itself is asked.</summary>
     public bool IsReal { get; set; }
 
-    public override Task<DateTimeOffset> ReadAsync(Session session) => IsReal ? base.ReadAsync(session) : Task.FromResult(_time.Now() + Skew);
+    /// <summary>Called whenever the time is asked for: before a run decides, and in each of its writes.</summary>
+    public Action Asked { get; set; } = () => { };
+
+    public override Task<DateTimeOffset> ReadAsync(Session session)
+    {
+        Asked();
+        return IsReal ? base.ReadAsync(session) : Task.FromResult(_time.Now() + Skew);
+    }
 }

@@ -22,7 +22,8 @@ internal sealed partial class RetentionArchive(
         memory.ArchiveFile is { } file ? memory with { Content = (await GetAsync(tenant, memory.Id, file, ct)).Content } : memory;
 
     /// <summary>As <see cref="FillAsync"/>, for an index: one damaged file must not take the words of all others with it.</summary>
-    public async Task<Memory> FillForIndexAsync(Tenant tenant, Memory memory, CancellationToken ct)
+    /// <returns>Null when its text cannot be read.</returns>
+    public async Task<Memory?> FillForIndexAsync(Tenant tenant, Memory memory, CancellationToken ct)
     {
         try
         {
@@ -31,7 +32,7 @@ internal sealed partial class RetentionArchive(
         catch (ProblemException exception)
         {
             LogNotIndexed(memory.Id, exception.Message);
-            return memory;
+            return null;
         }
     }
 

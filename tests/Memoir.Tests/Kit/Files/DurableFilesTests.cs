@@ -54,6 +54,33 @@ public sealed class DurableFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_appended_stands_behind_what_was_there_in_a_private_file()
+    {
+        var path = Path.Combine(_folder, "trail");
+
+        await DurableFiles.AppendAsync(path, Encoding.UTF8.GetBytes("one\n"), Ct);
+        await DurableFiles.AppendAsync(path, Encoding.UTF8.GetBytes("two\n"), Ct);
+
+        Assert.Equal("one\ntwo\n", await File.ReadAllTextAsync(path, Ct));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(DurableFiles.Private, File.GetUnixFileMode(path));
+        }
+    }
+
+    [Fact]
+    public void Of_two_who_make_a_file_the_first_made_it()
+    {
+        var path = Path.Combine(_folder, "key");
+
+        Assert.True(DurableFiles.TryCreate(path, "first"u8));
+        Assert.False(DurableFiles.TryCreate(path, "second"u8));
+
+        Assert.Equal("first", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFiles(_folder));
+    }
+
+    [Fact]
     public async Task A_missing_folder_is_the_callers_fault() =>
         await Assert.ThrowsAsync<DirectoryNotFoundException>(() =>
             DurableFiles.WriteAtomicallyAsync(Path.Combine(_folder, "no", "file"), new byte[1], DurableFiles.Private, Ct));

@@ -44,15 +44,15 @@ internal static class RetentionWorld
     public static (long Archived, long Deleted) Counts(this JsonElement run) => (run.GetProperty("archived").GetInt64(), run.GetProperty("deleted").GetInt64());
 
     /// <summary>Rows as they are wanted, past the door, which sets no times of archiving.</summary>
-    public static Task FillAsync(TestApp server, IReadOnlyList<Memory> memories) =>
-        server.Services.GetRequiredService<Database>().WriteAsync(Acme, async session =>
+    public static Task FillAsync(TestApp server, IReadOnlyList<Memory> memories, string tenant = "acme") =>
+        server.Services.GetRequiredService<Database>().WriteAsync(new Tenant(tenant), async session =>
         {
             var counters = await TenantCounters.TakeAsync(session, memories.Count, server.Time.GetUtcNow());
             var first = counters.LastSequence - memories.Count + 1;
             await MemoryStore.InsertManyAsync(session, [.. memories.Select((memory, i) => memory with { Sequence = first + i })]);
         }, Ct);
 
-    public static Memory Row(DateTimeOffset occurredAt, double importance, DateTimeOffset? archivedAt = null, DateTimeOffset? expiresAt = null) => new()
+    public static Memory Row(DateTimeOffset occurredAt, double importance) => new()
     {
         Id = Guid.CreateVersion7(),
         Sequence = 0,
@@ -68,11 +68,9 @@ internal static class RetentionWorld
         OccurredAt = occurredAt,
         StoredAt = occurredAt,
         UpdatedAt = occurredAt,
-        ExpiresAt = expiresAt,
-        ArchivedAt = archivedAt,
         EmbeddingStatus = "completed",
     };
 
-    public static Task<IReadOnlyList<Memory>> AllAsync(TestApp server) =>
-        server.Services.GetRequiredService<Database>().ReadAsync(Acme, session => MemoryStore.ListAfterAsync(session, 0, 1_000_000), Ct);
+    public static Task<IReadOnlyList<Memory>> AllAsync(TestApp server, string tenant = "acme") =>
+        server.Services.GetRequiredService<Database>().ReadAsync(new Tenant(tenant), session => MemoryStore.ListAfterAsync(session, 0, 1_000_000), Ct);
 }
