@@ -173,8 +173,9 @@ public sealed class ArchiveFolderTests : IDisposable
             AssertNothingElse(bytes[..at]);
         }
 
-        // What is damaged may be of no consequence, as the end of a stream that is whole: then the texts are what they were.
         Assert.InRange(refused, bytes.Length * 3 / 2, bytes.Length * 2);
+
+        // What is damaged may be of no consequence, as the end of a stream that is whole: then the texts are what they were.
         void AssertNothingElse(byte[] damaged)
         {
             try
