@@ -13,6 +13,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
 using Memoir.Server.Wire;
 
 return await CommandTable.RunAsync(args, new Startup(builder =>
@@ -25,6 +26,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMemories();
     builder.AddMessages();
     builder.AddJobs();
+    builder.AddRetention();
     builder.AddAdmin();
     builder.AddAudit();
     builder.AddOpenApiDocument();
@@ -45,6 +47,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();
+    app.MapRetention();
     app.MapEmbeddings();
     app.MapAccess();
     app.MapLimits();

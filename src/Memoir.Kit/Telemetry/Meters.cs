@@ -37,6 +37,9 @@ public sealed class Meters
     private readonly Counter<long> _auditSealed;
     private readonly Counter<long> _denials;
     private readonly Counter<long> _denialsDropped;
+    private readonly Counter<long> _archived;
+    private readonly Counter<long> _deletedByRetention;
+    private readonly Histogram<double> _retentionSeconds;
 
     public Meters(IMeterFactory factory)
     {
@@ -58,6 +61,9 @@ public sealed class Meters
         _groupSize = Meter.CreateHistogram("write_group_size", null, "Writes committed together.", null, Buckets(1, 2, 4, 8, 16, 32, 64, 128, 256, 512));
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
+        _archived = Meter.CreateCounter<long>("memories_archived_total", description: "Memories that retention has archived.");
+        _deletedByRetention = Meter.CreateCounter<long>("memories_deleted_by_retention_total", description: "Memories that retention has deleted.");
+        _retentionSeconds = Meter.CreateHistogram("retention_run_duration_seconds", "s", "Time from the begin of a tenant's retention run to its end.", null, Buckets(0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200));
 
         _auditSealed = Meter.CreateCounter<long>("audit_records_sealed_total", description: "Audit records that got their place in a chain.");
         _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
@@ -132,6 +138,13 @@ public sealed class Meters
     public void Denied() => _denials.Add(1);
 
     public void DenialDropped() => _denialsDropped.Add(1);
+    public void Retained(int archived, int deleted)
+    {
+        _archived.Add(archived);
+        _deletedByRetention.Add(deleted);
+    }
+
+    public void RetentionRunFinished(TimeSpan elapsed) => _retentionSeconds.Record(elapsed.TotalSeconds);
 
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
@@ -140,6 +153,8 @@ public sealed class Meters
         _messagesCreated.Add(0);
         _addressBlocks.Add(0);
         _indexLoads.Add(0);
+        _archived.Add(0);
+        _deletedByRetention.Add(0);
         _auditSealed.Add(0);
         _denials.Add(0);
         _denialsDropped.Add(0);

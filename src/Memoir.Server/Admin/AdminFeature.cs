@@ -65,8 +65,8 @@ internal static class AdminFeature
             .WithSummary("Plant canaries in two tenants and prove that no route reads or writes across.")
             .Describe<IsolationReport>(StatusCodes.Status200OK);
         app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
-            .WithSummary("Erase everything of a tenant.")
-            .Describe(StatusCodes.Status204NoContent);
+            .WithSummary("Erase everything of a tenant; 409 when it has a legal hold.")
+            .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict);
     }
 
     private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());

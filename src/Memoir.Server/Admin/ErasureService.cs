@@ -2,6 +2,7 @@ using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Retention.Holds;
 
 namespace Memoir.Server.Admin;
 
@@ -15,9 +16,12 @@ internal sealed class ErasureService(Database database, MemoryService memories, 
         "DELETE FROM jobs WHERE tenant_id = @Tenant",
         "DELETE FROM idempotency_keys WHERE tenant_id = @Tenant",
         "DELETE FROM blocked_addresses WHERE tenant_id = @Tenant",
+        "DELETE FROM retention_policies WHERE tenant_id = @Tenant",
+        "DELETE FROM retention_runs WHERE tenant_id = @Tenant",
         Keys,
     ];
 
+    /// <exception cref="Memoir.Kit.Http.ProblemException">409: the tenant has a legal hold.</exception>
     public async Task EraseTenantAsync(Tenant tenant, Writer writer, CancellationToken ct)
     {
         if (await RevokeAllAsync(tenant, ct) && database.IsShared)
@@ -42,6 +46,11 @@ internal sealed class ErasureService(Database database, MemoryService memories, 
     /// <returns>Whether there were keys.</returns>
     private Task<bool> RevokeAllAsync(Tenant tenant, CancellationToken ct) => database.WriteAsync(tenant, async session =>
     {
+        if (await LegalHolds.FindAnyAsync(session) is { } hold)
+        {
+            throw LegalHolds.Refusal(hold);
+        }
+
         session.AfterCommit(keys.ForgetCached);
         return await session.ExecuteAsync(Keys, new { }) > 0;
     }, ct);

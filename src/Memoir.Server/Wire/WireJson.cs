@@ -8,6 +8,8 @@ using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
+using Memoir.Server.Retention.Holds;
 using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
@@ -23,6 +25,8 @@ internal static class WireJson
             JobsJson.Default,
             LimitsJson.Default,
             AuditJson.Default,
+            RetentionJson.Default,
+            HoldsJson.Default,
             AccessJson.Default,
             AdminJson.Default);
 

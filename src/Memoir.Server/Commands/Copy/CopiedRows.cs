@@ -79,6 +79,10 @@ internal static class CopiedRows
         public Guid? SupersededBy { get; init; }
 
         public required string EmbeddingStatus { get; init; }
+
+        public string? ArchiveFile { get; init; }
+
+        public long? RestoredAt { get; init; }
     }
 
     internal sealed record VersionRow
@@ -222,6 +226,38 @@ internal static class CopiedRows
         public long? Position { get; init; }
 
         public byte[]? Hash { get; init; }
+    }
+
+    internal sealed record RetentionPolicyRow
+    {
+        public required long MaxAgeDays { get; init; }
+
+        public required double ImportanceThreshold { get; init; }
+
+        public required long DeleteAfterDays { get; init; }
+
+        public long? MaxItems { get; init; }
+
+        public double? KeepImportantFactor { get; init; }
+
+        public required long UpdatedAt { get; init; }
+    }
+
+    internal sealed record LegalHoldRow
+    {
+        public required string Name { get; init; }
+
+        public required string Kind { get; init; }
+
+        public required string Subject { get; init; }
+
+        public Guid? MemoryId { get; init; }
+
+        public string? Reason { get; init; }
+
+        public required string PlacedBy { get; init; }
+
+        public required long CreatedAt { get; init; }
     }
 
     internal sealed record ApiKeyRow

@@ -8,8 +8,8 @@ namespace Memoir.Server.Commands.Copy;
 /// </summary>
 internal static class CopiedTables
 {
-    /// <summary>What a migration writes itself, and what each database plans for itself.</summary>
-    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules", "rate_permits"];
+    /// <summary>What a migration writes itself, and what each database plans for itself: a run of retention that was cut off is begun anew.</summary>
+    public static IReadOnlyList<string> NotCopied { get; } = ["schema_migrations", "schedules", "rate_permits", "retention_runs"];
 
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
@@ -26,5 +26,7 @@ internal static class CopiedTables
         new CopiedTable<AuditRow>("audit_records", nameof(AuditRow.Id)),
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
         new CopiedTable<BlockedAddressRow>("blocked_addresses", nameof(BlockedAddressRow.Address)),
+        new CopiedTable<RetentionPolicyRow>("retention_policies"),
+        new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
     ];
 }

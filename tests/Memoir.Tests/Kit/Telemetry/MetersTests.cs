@@ -23,6 +23,7 @@ public sealed class MetersTests
             "rate_limit_rejections_total counter", "write_queue_depth gauge", "write_group_size histogram",
             "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter",
             "audit_records_sealed_total counter", "audit_unsealed_seconds gauge", "audit_denials_total counter", "audit_denials_dropped_total counter",
+            "memories_archived_total counter", "memories_deleted_by_retention_total counter", "retention_run_duration_seconds histogram",
             "process_resident_memory_bytes gauge", "process_cpu_seconds_total counter", "process_start_time_seconds gauge",
             "process_open_fds gauge", "dotnet_gc_heap_bytes gauge", "dotnet_gc_collections_total counter",
         ];
