@@ -138,6 +138,7 @@ public sealed class Meters
     public void Denied() => _denials.Add(1);
 
     public void DenialDropped() => _denialsDropped.Add(1);
+
     public void Retained(int archived, int deleted)
     {
         _archived.Add(archived);
