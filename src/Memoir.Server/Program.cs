@@ -10,6 +10,7 @@ using Memoir.Server.Jobs;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
 
@@ -22,6 +23,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMemories();
     builder.AddMessages();
     builder.AddJobs();
+    builder.AddPrivacy();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
     builder.AddDocs();
@@ -43,6 +45,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();
+    app.MapPrivacy();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

@@ -88,6 +88,11 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
         return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
     }
 
+    /// <summary>Removes the answers that were kept about things which are gone, by the <c>Location</c> that they stated.</summary>
+    /// <returns>How many there were.</returns>
+    public static Task<int> ForgetAsync(Session session, IReadOnlyList<string> locations) => session.ExecuteAsync(
+        "DELETE FROM idempotency_keys WHERE tenant_id = @Tenant AND location IN @locations", new { locations });
+
     /// <summary>Removes keys whose day is over, of all tenants.</summary>
     public static Task<int> PurgeAsync(Database database, DateTimeOffset now, CancellationToken ct) =>
         database.SystemWriteAsync(

@@ -5,6 +5,7 @@ using Memoir.Server.Admin;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Messages;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Kit.Http.Json;
 
@@ -15,7 +16,8 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default);
+            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default,
+            PrivacyJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -20,6 +20,8 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         "POST /v1/jobs/{id}/retry",
         "DELETE /v1/jobs/{id}",
         "POST /v1/admin/embeddings/rollback",
+        "GET /v1/erasures/{id}",
+        "POST /v1/admin/import",
     ];
 
     [Fact]

@@ -1,0 +1,42 @@
+using Memoir.Kit.Data;
+using Memoir.Server.Access;
+using Memoir.Server.Memories;
+
+namespace Memoir.Server.Privacy.Erasure;
+
+/// <summary>Erases everything of a tenant, portion by portion, so that other tenants' writes go on meanwhile.</summary>
+internal sealed class TenantErasure(Database database, MemoryService memories, ApiKeyService keys, ErasureRecords records, TimeProvider time)
+{
+    public async Task EraseAsync(Tenant tenant, Writer writer, CancellationToken ct)
+    {
+        if (await RevokeAllAsync(tenant, ct) && database.IsShared)
+        {
+            await Task.Delay(ApiKeyService.Trust, time, ct); // What other processes let in until then is erased with the rest.
+        }
+
+        await ContinueAsync(await records.BeginAsync(tenant, userId: null, writer, ct), ct);
+    }
+
+    /// <summary>Does what is left of one that has begun.</summary>
+    public async Task ContinueAsync(ErasureRow erasure, CancellationToken ct)
+    {
+        await memories.ForgetAllAsync(
+            erasure.Tenant, erasure.UpTo,
+            (session, gone) => ErasureStore.AddAsync(
+                session, erasure.Id, new ErasedCounts { Memories = gone.Memories, Versions = gone.Versions, Vectors = gone.Vectors }),
+            ct);
+        await database.WriteAsync(erasure.Tenant, async session =>
+        {
+            await ErasureStore.AddAsync(session, erasure.Id, await SubjectStore.DeleteRestAsync(session));
+            session.AfterCommit(keys.ForgetCached);
+        }, ct);
+        await records.CompleteAsync(erasure, "tenant.erase", ct);
+    }
+
+    /// <returns>Whether there were keys.</returns>
+    private Task<bool> RevokeAllAsync(Tenant tenant, CancellationToken ct) => database.WriteAsync(tenant, async session =>
+    {
+        session.AfterCommit(keys.ForgetCached);
+        return await SubjectStore.DeleteKeysAsync(session) > 0;
+    }, ct);
+}
