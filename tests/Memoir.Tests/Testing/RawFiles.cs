@@ -34,6 +34,7 @@ internal static class RawFiles
         yield return ("UTF-16, big end first", Encoding.BigEndianUnicode.GetBytes(text));
         yield return ("JSON", Encoding.UTF8.GetBytes(JavaScriptEncoder.Default.Encode(text)));
         yield return ("JSON, escaped throughout", Encoding.UTF8.GetBytes(string.Concat(text.Select(unit => $"\\u{(int)unit:x4}"))));
+        yield return ("a segment of the index", [.. text.SelectMany(unit => unit < 128 ? [(byte)unit] : (byte[])[(byte)(unit | 128), (byte)(unit >> 7)])]);
         for (var shift = 0; shift < 3; shift++)
         {
             // Only the characters that the text alone decides.

@@ -55,11 +55,12 @@ internal static class ErasureStore
     /// <param name="subjects">The pseudonyms that one subject has; null for any.</param>
     public static async Task<long> CountAsync(Session session, IReadOnlyList<string>? subjects) => subjects is null
         ? await session.ScalarAsync("SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant", new { }) ?? 0
-        : await session.ScalarAsync("SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects", new { subjects }) ?? 0;
+        : (await session.QueryAsync<long>("SELECT requested_at FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects", new { subjects })).Count;
 
-    public static Task<long?> CountUnfinishedAsync(Session session, IReadOnlyList<string>? subjects) => subjects is null
-        ? session.ScalarAsync("SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant AND completed_at IS NULL", new { })
-        : session.ScalarAsync("SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects AND completed_at IS NULL", new { subjects });
+    public static async Task<long> CountUnfinishedAsync(Session session, IReadOnlyList<string>? subjects) => subjects is null
+        ? await session.ScalarAsync("SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant AND completed_at IS NULL", new { }) ?? 0
+        : (await session.QueryAsync<long>(
+            "SELECT requested_at FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects AND completed_at IS NULL", new { subjects })).Count;
 
     public static async Task AddAsync(Session session, Guid id, ErasedCounts more)
     {
@@ -84,8 +85,8 @@ internal static class ErasureStore
     public static async Task<long> LastSequenceAsync(Session session) =>
         await session.ScalarAsync("SELECT last_sequence FROM tenants WHERE tenant_id = @Tenant", new { }) ?? 0;
 
-    public static Task<long?> CountSinceAsync(Session session, IReadOnlyList<string> subjects, DateTimeOffset since) => session.ScalarAsync(
-        "SELECT COUNT(*) FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects AND requested_at >= @since", new { subjects, since });
+    public static async Task<long> CountSinceAsync(Session session, IReadOnlyList<string> subjects, DateTimeOffset since) => (await session.QueryAsync<long>(
+        "SELECT requested_at FROM erasures WHERE tenant_id = @Tenant AND subject IN @subjects AND requested_at >= @since", new { subjects, since })).Count;
 
     /// <summary>Cross-tenant: what nobody has finished since.</summary>
     public static Task<IReadOnlyList<ErasureRow>> ListUnfinishedAsync(Session system, DateTimeOffset before, int limit)

@@ -85,13 +85,20 @@ internal static partial class SubjectStore
     public static async Task<ErasedCounts> DeleteAsync(Session session, IReadOnlyList<DoomedMemory> memories)
     {
         var sequences = memories.Select(memory => memory.Sequence).ToList();
-        var versions = await session.ExecuteAsync(
-            "DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN (SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence IN @sequences)",
+        var versions = await session.QueryAsync<long>(
+            "SELECT version FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN (SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence IN @sequences)",
             new { sequences });
-        var vectors = await session.ExecuteAsync("DELETE FROM embeddings WHERE tenant_id = @Tenant AND sequence IN @sequences", new { sequences });
-        var answers = await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(session.Tenant, [.. memories.Select(memory => memory.Id)]));
-        var gone = await session.ExecuteAsync("DELETE FROM memories WHERE tenant_id = @Tenant AND sequence IN @sequences", new { sequences });
-        return new ErasedCounts { Memories = gone, Versions = versions, Vectors = vectors, IdempotencyKeys = answers };
+        var vectors = await session.QueryAsync<long>("SELECT sequence FROM embeddings WHERE tenant_id = @Tenant AND sequence IN @sequences", new { sequences });
+        var answers = await IdempotentRequest.ListAsync(session, KeptAnswers.Of(session.Tenant, [.. memories.Select(memory => memory.Id)]));
+        await IdempotentRequest.ForgetAsync(session, answers);
+        foreach (var memory in memories)
+        {
+            await session.SendAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", memory);
+            await session.SendAsync("DELETE FROM embeddings WHERE tenant_id = @Tenant AND sequence = @Sequence", memory);
+            await session.SendAsync("DELETE FROM memories WHERE tenant_id = @Tenant AND id = @Id", memory);
+        }
+
+        return new ErasedCounts { Memories = memories.Count, Versions = versions.Count, Vectors = vectors.Count, IdempotencyKeys = answers.Count };
     }
 
     /// <summary>Versions in which a memory that is another's by now was the subject's.</summary>

@@ -4,6 +4,7 @@ using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
 
@@ -76,7 +77,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 var memory = incoming.Memory;
                 if (await ExchangeStore.FindAsync(session, memory.Id) is { } known)
                 {
-                    if (known with { Sequence = 0, EmbeddingStatus = "" } == memory)
+                    if (Comparable(known) == Comparable(memory))
                     {
                         result = result with { Unchanged = result.Unchanged + 1 };
                     }
@@ -132,6 +133,10 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         await ExchangeStore.InsertVersionsAsync(session, [.. fresh.SelectMany(item => item.Versions)]);
         await vectors.RequestAsync(session, [.. rows.Where(row => row.EmbeddingStatus == EmbeddingStatus.Pending).Select(row => row.Id)]);
     }
+
+    /// <summary>Without what an import decides, and with its metadata in one spelling.</summary>
+    private static ExchangedMemory Comparable(ExchangedMemory memory) =>
+        memory with { Sequence = 0, EmbeddingStatus = "", Metadata = Snapshots.Respell(StoredJson.Element(memory.Metadata)) };
 
     /// <summary>As the core reads it.</summary>
     private static Memory CoreOf(ExchangedMemory row) => new()

@@ -36,7 +36,8 @@ public sealed class ErasureReceiptTests
 
         var receipt = await Subject.EraseAsync(server);
 
-        Assert.Equal(("acme", "operator"), (receipt.Text("tenant_id"), receipt.Text("actor")));
+        Assert.Equal("acme", receipt.Text("tenant_id"));
+        Assert.StartsWith("operator", receipt.Text("actor"), StringComparison.Ordinal);
         Assert.Matches("^[0-9a-f]{64}$", receipt.Text("subject"));
         Assert.NotEqual(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Subject.Canary))), receipt.Text("subject")); // A guess could be tried.
         Assert.Equal(receipt.GetProperty("completed_at").GetDateTimeOffset() + TimeSpan.FromHours(24), receipt.GetProperty("files_clean_by").GetDateTimeOffset());
