@@ -4,6 +4,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
+using Memoir.Server.Commands.Doctor;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
@@ -17,7 +18,7 @@ internal static class CommandTable
     private static readonly Command[] Commands =
     [
         DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
-        MigrateCommand.Definition, CopyCommand.Definition, HealthcheckCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
