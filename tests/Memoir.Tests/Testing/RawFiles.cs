@@ -32,6 +32,7 @@ internal static class RawFiles
         yield return ("UTF-8", utf8);
         yield return ("UTF-16", Encoding.Unicode.GetBytes(text));
         yield return ("UTF-16, big end first", Encoding.BigEndianUnicode.GetBytes(text));
+        yield return ("a path", Encoding.ASCII.GetBytes(Uri.EscapeDataString(text)));
         yield return ("JSON", Encoding.UTF8.GetBytes(JavaScriptEncoder.Default.Encode(text)));
         yield return ("JSON, escaped throughout", Encoding.UTF8.GetBytes(string.Concat(text.Select(unit => $"\\u{(int)unit:x4}"))));
         yield return ("a segment of the index", [.. text.SelectMany(unit => unit < 128 ? [(byte)unit] : (byte[])[(byte)(unit | 128), (byte)(unit >> 7)])]);

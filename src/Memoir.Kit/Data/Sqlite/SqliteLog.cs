@@ -47,9 +47,12 @@ internal sealed class SqliteLog(SqliteConnection connection)
     /// <exception cref="SqliteException">The disk is full, or the storage failed.</exception>
     public string? Rewrite()
     {
+        var folder = Path.GetDirectoryName(connection.DataSource)!.Replace("'", "''", StringComparison.Ordinal);
         try
         {
-            Run("PRAGMA temp_store = FILE"); // The copy on the way is as large as the database.
+            // The copy on the way is as large as the database: no memory for it, and no place that others read.
+            Run($"PRAGMA temp_store_directory = '{folder}'");
+            Run("PRAGMA temp_store = FILE");
             Run("VACUUM");
         }
         finally

@@ -147,7 +147,7 @@ internal static partial class SubjectStore
             {
                 named.Add(row.Id(0));
             }
-            else if (row.Text(2)?.Contains(userId, StringComparison.Ordinal) is true)
+            else if (Names(row.Text(2), userId))
             {
                 blamed.Add(row.Id(0));
             }
@@ -212,6 +212,21 @@ internal static partial class SubjectStore
 
     /// <summary>The ids in what a memory says it was made from.</summary>
     private static Guid[] SourcesOf(string derivedFrom) => [.. IdPattern().Matches(derivedFrom).Select(match => Guid.Parse(match.ValueSpan))];
+
+    /// <summary>As a word of its own: a short id is a part of many words.</summary>
+    private static bool Names(string? text, string userId)
+    {
+        for (var at = text?.IndexOf(userId, StringComparison.Ordinal) ?? -1; at >= 0; at = text!.IndexOf(userId, at + 1, StringComparison.Ordinal))
+        {
+            var end = at + userId.Length;
+            if ((at == 0 || !char.IsLetterOrDigit(text![at - 1])) && (end == text!.Length || !char.IsLetterOrDigit(text[end])))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     [GeneratedRegex("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")]
     private static partial Regex IdPattern();

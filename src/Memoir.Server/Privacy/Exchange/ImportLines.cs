@@ -26,6 +26,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     private long _number;
     private bool _hasHeader;
 
+    /// <summary>The memory whose line told that the one before has no more versions.</summary>
+    private IncomingMemory? _held;
+
     /// <summary>What is said of lines that were refused.</summary>
     public Action<long, string> Refused { get; set; } = (_, _) => { };
 
@@ -71,8 +74,6 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     }
 
     public void Dispose() => _hash.Dispose();
-
-    private IncomingMemory? _held;
 
     /// <returns>The memory that begins with this line; null when it is another line.</returns>
     private IncomingMemory? Take(ReadOnlySpan<byte> line, IncomingMemory? memory)

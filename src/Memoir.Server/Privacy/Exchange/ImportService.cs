@@ -116,7 +116,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         }, ct);
     }
 
-    private async Task InsertAsync(Session session, IReadOnlyList<IncomingMemory> fresh)
+    private async Task InsertAsync(Session session, List<IncomingMemory> fresh)
     {
         var write = await indexes.BeginAsync(session, fresh.Count);
         var last = write.Counters.LastSequence - fresh.Count;

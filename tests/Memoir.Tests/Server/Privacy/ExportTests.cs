@@ -3,7 +3,6 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Privacy.Exchange;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
