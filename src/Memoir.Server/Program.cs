@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
@@ -25,10 +26,12 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddJobs();
     builder.AddPrivacy();
     builder.AddAdmin();
+    builder.AddAudit();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
 {
+    app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();
     app.UseAccess();
@@ -46,6 +49,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapAccess();
     app.MapTenants();
     app.MapPrivacy();
+    app.MapAudit();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
 using Memoir.Server.Privacy.Exchange;
@@ -129,6 +130,12 @@ internal sealed class MemoirClient : IDisposable
         var request = new HttpRequestMessage(HttpMethod.Post, Relative($"v1/admin/import?tenant_id={Uri.EscapeDataString(tenant)}")) { Content = content };
         return TransferAsync(request, async answer => JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), Reads<ImportReport>())!, ct);
     }
+
+    /// <summary>Audit records held against their chains: of one tenant, or of all, page by page.</summary>
+    public async Task<AuditVerification> VerifyAuditAsync(string? tenant, string? cursor, CancellationToken ct) => (await AskAsync(
+        HttpMethod.Get,
+        tenant is null ? $"v1/admin/audit/verify?all=true&limit=200{(cursor is null ? "" : $"&cursor={cursor}")}" : $"v1/admin/audit/verify?tenant_id={Uri.EscapeDataString(tenant)}",
+        null, Reads<AuditVerification>(), null, ct))!;
 
     public void Dispose() => _http.Dispose();
 
