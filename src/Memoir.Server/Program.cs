@@ -12,6 +12,7 @@ using Memoir.Server.Limits;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Wire;
@@ -27,6 +28,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMessages();
     builder.AddJobs();
     builder.AddRetention();
+    builder.AddPrivacy();
     builder.AddAdmin();
     builder.AddAudit();
     builder.AddOpenApiDocument();
@@ -52,6 +54,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapAccess();
     app.MapLimits();
     app.MapTenants();
+    app.MapPrivacy();
     app.MapAudit();
     app.MapOpenApiDocument();
     app.MapDocs();

@@ -64,6 +64,9 @@ public sealed class Database : IDisposable
     /// <inheritdoc cref="IDatabaseEngine.ListenAsync"/>
     public Task ListenAsync(string channel, Action heard, CancellationToken ct) => _engine.ListenAsync(channel, heard, ct);
 
+    /// <inheritdoc cref="IDatabaseEngine.RewriteAsync"/>
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => _engine.RewriteAsync(tables, ct);
+
     /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
     internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);
 

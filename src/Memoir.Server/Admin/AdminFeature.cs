@@ -18,7 +18,6 @@ internal static class AdminFeature
     public static void AddAdmin(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<AdminOptions, AdminOptionsValidator>();
-        builder.Services.AddSingleton<ErasureService>();
         builder.Services.AddSingleton<IReadinessProbe, DatabaseProbe>();
         builder.Services.AddSingleton<IReadinessProbe, EmbeddingsProbe>();
         builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
@@ -64,9 +63,6 @@ internal static class AdminFeature
         app.MapPost(IsolationSelfTest.Route, TestIsolationAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Plant canaries in two tenants and prove that no route reads or writes across.")
             .Describe<IsolationReport>(StatusCodes.Status200OK);
-        app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
-            .WithSummary("Erase everything of a tenant; 409 when it has a legal hold.")
-            .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict);
     }
 
     private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());
@@ -119,13 +115,6 @@ internal static class AdminFeature
 
     private static async Task<IResult> TestIsolationAsync(HttpContext http, IsolationSelfTest test, CancellationToken ct) => Answer.Ok(
         await test.RunAsync(new Writer(Caller.Of(http).Credential, "selftest", RequestId.Of(http)), ct), WireJson.Of<IsolationReport>());
-
-    private static async Task<IResult> EraseAsync(HttpContext http, string tenantId, ErasureService erasure, CancellationToken ct)
-    {
-        var caller = Caller.Of(http);
-        await erasure.EraseTenantAsync(caller.ActIn(http, tenantId), new Writer(caller.Credential, "rest", RequestId.Of(http)), ct);
-        return Answer.NoContent;
-    }
 
     private static DependencyResponse ToResponse(ReadinessEntry entry) => new(
         entry.State.ToString().ToLowerInvariant(), entry.Detail, Math.Round(entry.Elapsed.TotalMilliseconds, 3));

@@ -7,6 +7,7 @@ using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Doctor;
 using Memoir.Server.Commands.Eval;
+using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
 
@@ -17,7 +18,7 @@ internal static class CommandTable
 {
     private static readonly Command[] Commands =
     [
-        DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
+        DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, AuditCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 

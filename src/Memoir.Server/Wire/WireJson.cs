@@ -7,6 +7,7 @@ using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
 using Memoir.Server.Messages;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
@@ -27,6 +28,7 @@ internal static class WireJson
             AuditJson.Default,
             RetentionJson.Default,
             HoldsJson.Default,
+            PrivacyJson.Default,
             AccessJson.Default,
             AdminJson.Default);
 

@@ -26,4 +26,13 @@ internal interface IDatabaseEngine : IDisposable
 
     /// <summary>Runs a change of the schema, by the role that may, and by one process at a time.</summary>
     Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct);
+
+    /// <summary>
+    /// Writes tables anew, so that the files hold no byte of rows that were deleted before, nor of the statistics about them.
+    /// SQLite's writes wait meanwhile, on PostgreSQL all that touches the table which is being written.
+    /// </summary>
+    /// <param name="tables">Which; SQLite writes them all.</param>
+    /// <param name="ct">Ends it between two tables.</param>
+    /// <returns>What could not be done, in words for the operator; null when all was.</returns>
+    Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct);
 }

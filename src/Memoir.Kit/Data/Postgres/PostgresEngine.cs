@@ -111,6 +111,8 @@ internal sealed class PostgresEngine : IDatabaseEngine
         }
     }
 
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => TableRewrite.RunAsync(_admin, tables, ct);
+
     public void Dispose()
     {
         _writer.Dispose();

@@ -51,6 +51,8 @@ internal sealed class SqliteEngine : IDatabaseEngine
 
     public Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _writer.RunAsync(tenant: null, work, ct);
 
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => _writer.RewriteAsync(ct);
+
     public void Dispose()
     {
         _writer.Dispose();

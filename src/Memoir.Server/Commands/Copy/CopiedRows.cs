@@ -260,6 +260,37 @@ internal static class CopiedRows
         public required long CreatedAt { get; init; }
     }
 
+    internal sealed record ErasureRow
+    {
+        public required Guid Id { get; init; }
+
+        public required string Subject { get; init; }
+
+        public required string KeyId { get; init; }
+
+        public required long IsWholeTenant { get; init; }
+
+        public required long RequestedAt { get; init; }
+
+        public required long UpTo { get; init; }
+
+        public required string Actor { get; init; }
+
+        public required string RequestId { get; init; }
+
+        public string? UserId { get; init; }
+
+        public required string Erased { get; init; }
+
+        public long? CompletedAt { get; init; }
+
+        public required long LastChange { get; init; }
+
+        public string? Receipt { get; init; }
+
+        public long? RewrittenAt { get; init; }
+    }
+
     internal sealed record ApiKeyRow
     {
         public required Guid Id { get; init; }

@@ -24,6 +24,7 @@ internal static class CopiedTables
         new CopiedTable<JobRow>("jobs", nameof(JobRow.Id)),
         new CopiedTable<IdempotencyRow>("idempotency_keys", nameof(IdempotencyRow.Credential), nameof(IdempotencyRow.Key)),
         new CopiedTable<AuditRow>("audit_records", nameof(AuditRow.Id)),
+        new CopiedTable<ErasureRow>("erasures", nameof(ErasureRow.Id)),
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
         new CopiedTable<BlockedAddressRow>("blocked_addresses", nameof(BlockedAddressRow.Address)),
         new CopiedTable<RetentionPolicyRow>("retention_policies"),

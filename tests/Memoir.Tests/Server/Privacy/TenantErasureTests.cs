@@ -8,9 +8,9 @@ using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
 
-namespace Memoir.Tests.Server.Admin;
+namespace Memoir.Tests.Server.Privacy;
 
-public sealed class ErasureTests
+public sealed class TenantErasureTests
 {
     private const string Canary = "canary5e81d0";
 
@@ -28,7 +28,7 @@ public sealed class ErasureTests
         Assert.Equal(HttpStatusCode.NoContent, erased.StatusCode);
         foreach (var (table, rows) in await CountAsync(server, "gone"))
         {
-            Assert.True(rows == 0 || table is "audit_records" or "tenants", $"{table} still has {rows} rows");
+            Assert.True(rows == 0 || table is "audit_records" or "tenants" or "erasures", $"{table} still has {rows} rows");
         }
 
         Assert.Empty((await server.As("gone").SearchAsync(Canary)).Items());

@@ -1,4 +1,4 @@
-namespace Memoir.Server.Commands.Import;
+namespace Memoir.Server.Wire;
 
 /// <summary>
 /// Cuts a stream into lines, which end with a line feed alone (a carriage return before it goes too; the other separators
