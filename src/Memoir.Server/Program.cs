@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Backups;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
@@ -23,6 +24,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMessages();
     builder.AddJobs();
     builder.AddAdmin();
+    builder.AddBackups();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
@@ -43,6 +45,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();
+    app.MapBackups();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

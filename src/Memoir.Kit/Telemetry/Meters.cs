@@ -32,6 +32,7 @@ public sealed class Meters
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
+    private readonly Counter<long> _backups;
 
     public Meters(IMeterFactory factory)
     {
@@ -53,10 +54,13 @@ public sealed class Meters
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
 
+        _backups = Meter.CreateCounter<long>("backups_total", description: "Backups that ended, by outcome.");
+
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
+        Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
         ObserveProcess();
     }
 
@@ -71,6 +75,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> IndexCacheBytes { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<long> BackupTaken { get; set; } = static () => 0;
 
     internal Meter Meter { get; }
 
@@ -110,6 +117,8 @@ public sealed class Meters
 
     public void IndexLoaded() => _indexLoads.Add(1);
 
+    public void BackupEnded(bool isComplete) => _backups.Add(1, new KeyValuePair<string, object?>("outcome", isComplete ? "succeeded" : "failed"));
+
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
     {
@@ -117,6 +126,8 @@ public sealed class Meters
         _messagesCreated.Add(0);
         _rateLimitRejections.Add(0);
         _indexLoads.Add(0);
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

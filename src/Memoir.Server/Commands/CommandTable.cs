@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Eval;
@@ -16,7 +17,8 @@ internal static class CommandTable
     private static readonly Command[] Commands =
     [
         DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
-        MigrateCommand.Definition, CopyCommand.Definition, HealthcheckCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
+        HealthcheckCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

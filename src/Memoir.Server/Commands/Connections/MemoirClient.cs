@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
+using Memoir.Server.Backups;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
@@ -102,6 +103,14 @@ internal sealed class MemoirClient : IDisposable
     /// <returns>The message, or null when the tenant has none with that id.</returns>
     public Task<MessageResponse?> FindAsync(string tenant, Guid id, CancellationToken ct) =>
         AskAsync(HttpMethod.Get, $"v1/messages/{id}?tenant_id={Uri.EscapeDataString(tenant)}", null, Reads<MessageResponse>(), HttpStatusCode.NotFound, ct);
+
+    /// <summary>Has the server begin a backup.</summary>
+    public async Task<BackupResponse> BackUpAsync(CancellationToken ct) =>
+        (await AskAsync(HttpMethod.Post, "v1/admin/backups", null, Reads<BackupResponse>(), null, ct))!;
+
+    /// <returns>How the backup stands, or null when there is none of that name.</returns>
+    public Task<BackupResponse?> FindBackupAsync(string name, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, $"v1/admin/backups/{Uri.EscapeDataString(name)}", null, Reads<BackupResponse>(), HttpStatusCode.NotFound, ct);
 
     public void Dispose() => _http.Dispose();
 
