@@ -102,7 +102,6 @@ internal sealed class BackupService : IDisposable
         {
             Folder.Prepare();
             await _maker.MakeAsync(request.Path, (_, _) => { }, ct);
-            _failedAt = null;
             outcome = request with { State = Complete };
             NoteNewest(Folder);
             if (isPlanned)
@@ -112,16 +111,20 @@ internal sealed class BackupService : IDisposable
 
             return request.Path;
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            _failedAt = _time.Now();
-            outcome = request with { State = Failed, Error = exception.Message };
-            throw;
-        }
         finally
         {
+            _failedAt = outcome.State == Complete ? null : _time.Now();
             _meters.BackupEnded(outcome.State == Complete);
             Set(outcome);
+        }
+    }
+
+    /// <summary>Notes why the last one failed, for whoever asked for it.</summary>
+    public void Explain(string reason)
+    {
+        lock (_gate)
+        {
+            _request = _request is { State: Failed } failed ? failed with { Error = reason } : _request;
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class BackupWorker(BackupService backups, ILogger<Backup
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
+            backups.Explain(exception.Message);
             LogFailed(exception);
         }
     }

@@ -69,10 +69,7 @@ internal sealed class SqliteFile : IDisposable
 
         try
         {
-            RefuseForeignBytes(Path);
-            using var connection = Connect();
-            raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
-            RefuseForeignTables(connection);
+            using var connection = Look();
             using var check = connection.CreateCommand();
             check.CommandText = "PRAGMA integrity_check(1)";
             return check.ExecuteScalar() is "ok" ? null : $"SQLite finds it inconsistent: {check.ExecuteScalar()}";
@@ -84,6 +81,41 @@ internal sealed class SqliteFile : IDisposable
         catch (StartupException exception) when (exception.IsDamage)
         {
             return exception.Message;
+        }
+    }
+
+    /// <summary>The first table with a row, of others than those named; null when there is none, or no file. Nothing is changed.</summary>
+    /// <exception cref="StartupException">The file is damaged or not ours.</exception>
+    public string? FindRows(IReadOnlyCollection<string> except)
+    {
+        if (new FileInfo(Path) is not { Exists: true, Length: > 0 })
+        {
+            return null;
+        }
+
+        try
+        {
+            using var connection = Look();
+            using var command = connection.CreateCommand();
+            command.CommandText = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+            var tables = new List<string>();
+            using (var reader = command.ExecuteReader())
+            {
+                while (reader.Read())
+                {
+                    tables.Add(reader.GetString(0));
+                }
+            }
+
+            return tables.Find(table =>
+            {
+                command.CommandText = $"SELECT 1 FROM \"{table.Replace("\"", "\"\"", StringComparison.Ordinal)}\" LIMIT 1";
+                return !except.Contains(table) && command.ExecuteScalar() is not null;
+            });
+        }
+        catch (SqliteException exception)
+        {
+            throw Damaged(Path, exception);
         }
     }
 
@@ -137,6 +169,24 @@ internal sealed class SqliteFile : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>A connection that changes nothing, not even by being closed.</summary>
+    private SqliteConnection Look()
+    {
+        RefuseForeignBytes(Path);
+        var connection = Connect();
+        try
+        {
+            raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
+            RefuseForeignTables(connection);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
 
     private SqliteConnection Connect()
     {

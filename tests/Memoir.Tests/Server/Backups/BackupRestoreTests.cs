@@ -90,26 +90,18 @@ public sealed class BackupRestoreTests : IAsyncLifetime
     [Fact]
     public async Task While_a_server_runs_it_takes_the_backup_itself()
     {
-        await using var server = await ServerProcess.StartAsync(_copy.Folder, ("MEMORY_PORT", Port(out var port)));
+        await using var server = await ServerProcess.StartAsync(_copy.Folder);
         using var client = server.Client();
         await client.StoreAsync("said while it runs");
 
-        var into = await ServerProcess.RunAsync(_copy.Folder, "backup", "--url", $"http://127.0.0.1:{port}");
-        var beside = await ServerProcess.RunAsync(_copy.Folder, "backup", "--to", Backup, "--url", $"http://127.0.0.1:{port}");
+        var into = await ServerProcess.RunAsync(_copy.Folder, "backup", "--url", $"{server.Address}");
+        var beside = await ServerProcess.RunAsync(_copy.Folder, "backup", "--to", Backup, "--url", $"{server.Address}");
 
         Assert.True((into.Code, beside.Code) == (0, 0), into.Errors + beside.Errors);
         Assert.Equal(2, Directory.GetFiles(Path.Combine(_copy.Folder, "backups"), "memoir-*.backup").Length);
         Assert.Equal(0, (await RestoreAsync(Restored)).Code);
         Assert.Single(await CopyFixture.ReadFileAsync(Restored, "memories", "acme"));
         Assert.Equal(DurableFiles.Private, BackupFixture.ModeOf(Backup));
-    }
-
-    private static string Port(out int port)
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
-        return $"{port}";
     }
 #endif
 

@@ -44,34 +44,8 @@ public sealed class SqliteReplacement : IDisposable
     /// <inheritdoc cref="SqliteFile.FindDamage"/>
     public string? FindDamage() => _file.FindDamage();
 
-    /// <summary>The first table with a row, of others than those named; null when there is none, or no file.</summary>
-    /// <exception cref="StartupException">The file is damaged or not ours.</exception>
-    public string? FindRows(IReadOnlyCollection<string> except)
-    {
-        SqliteFile.RefuseForeignBytes(Path);
-        if (new FileInfo(Path) is not { Exists: true, Length: > 0 })
-        {
-            return null;
-        }
-
-        using var connection = _file.OpenWriter();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
-        var tables = new List<string>();
-        using (var reader = command.ExecuteReader())
-        {
-            while (reader.Read())
-            {
-                tables.Add(reader.GetString(0));
-            }
-        }
-
-        return tables.Find(table =>
-        {
-            command.CommandText = $"SELECT 1 FROM \"{table.Replace("\"", "\"\"", StringComparison.Ordinal)}\" LIMIT 1";
-            return !except.Contains(table) && command.ExecuteScalar() is not null;
-        });
-    }
+    /// <inheritdoc cref="SqliteFile.FindRows"/>
+    public string? FindRows(IReadOnlyCollection<string> except) => _file.FindRows(except);
 
     /// <summary>
     /// Sets the file and its log aside under another name, where nothing overwrites or deletes them. Until the new one is
