@@ -5,6 +5,7 @@ using Memoir.Server.Admin;
 using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
+using Memoir.Server.Commands.Doctor;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
@@ -18,7 +19,7 @@ internal static class CommandTable
     [
         DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
-        HealthcheckCommand.Definition,
+        HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
