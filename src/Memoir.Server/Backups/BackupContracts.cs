@@ -28,6 +28,23 @@ public sealed record BackupResponse
 /// <summary>Answer of <c>GET /v1/admin/backups</c>, the newest first.</summary>
 public sealed record BackupList(IReadOnlyList<BackupResponse> Items);
 
+/// <summary>Answer of <c>POST /v1/admin/backups/{name}/verify</c>: all of the file was read and is as it was written.</summary>
+public sealed record BackupCheckResponse
+{
+    public required string Name { get; init; }
+
+    /// <summary>The instant that it holds.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required int Tenants { get; init; }
+
+    public required long Rows { get; init; }
+
+    /// <summary>How many rows of all tenants each table has.</summary>
+    public required IReadOnlyDictionary<string, long> Tables { get; init; }
+}
+
+[JsonSerializable(typeof(BackupCheckResponse))]
 [JsonSerializable(typeof(BackupResponse))]
 [JsonSerializable(typeof(BackupList))]
 internal sealed partial class BackupsJson : JsonSerializerContext;

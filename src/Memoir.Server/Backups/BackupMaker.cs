@@ -6,11 +6,12 @@ using Memoir.Kit.Security;
 using Memoir.Server.Admin;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
+using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Backups;
 
 /// <summary>Writes all rows of all tenants, as they are at one instant, into a file, and reads the file back before it gets its name.</summary>
-internal sealed class BackupMaker(Database database, InstanceKeys keys, TimeProvider time)
+internal sealed class BackupMaker(Database database, InstanceKeys keys, IOptions<DatabaseOptions> options, TimeProvider time)
 {
     // A disk that is given everything at the end holds up the commits of others until it is done.
     private const long SyncEvery = 32 * 1024 * 1024;
@@ -41,7 +42,16 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, TimeProv
         }
 
         file.Complete();
+        await ErasureNotes.BringAsync(options.Value.ResolveDataDirectory(), Path.GetDirectoryName(path)!, ct);
         return read;
+    }
+
+    /// <summary>Reads all of a backup.</summary>
+    /// <exception cref="BackupIntegrityException">It is not as it was written.</exception>
+    public async Task<BackupManifest> VerifyAsync(BackupFile backup, CancellationToken ct)
+    {
+        await using var file = new FileStream(backup.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.SequentialScan);
+        return await BackupReader.CheckAsync(file, backup.Name, keys, isTrusting: false, ct);
     }
 
     private async Task<BackupManifest> WriteAsync(PartialFile file, SnapshotRows rows, Action<string, int> now, CancellationToken ct)

@@ -2,6 +2,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
+using Memoir.Server.Backups.Format;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Backups;
@@ -31,6 +32,9 @@ internal static class BackupsFeature
         backups.MapGet("/{name}", Find)
             .WithSummary("Read how one backup stands.")
             .Describe<BackupResponse>(StatusCodes.Status200OK);
+        backups.MapPost("/{name}/verify", VerifyAsync)
+            .WithSummary("Read all of a backup and check that it is as it was written; 422 when it is not.")
+            .Describe<BackupCheckResponse>(StatusCodes.Status200OK).MayRefuse(Problem.BackupIntegrity);
     }
 
     private static Answer Ask(BackupService backups)
@@ -45,7 +49,27 @@ internal static class BackupsFeature
     private static Answer Find(string name, BackupService backups) =>
         All(backups).FirstOrDefault(backup => backup.Name == name) is { } found
             ? Answer.Ok(found, WireJson.Of<BackupResponse>())
-            : throw ProblemException.NotFound("There is no such backup.");
+            : throw NoSuchBackup();
+
+    private static async Task<IResult> VerifyAsync(string name, BackupService backups, BackupMaker maker, CancellationToken ct)
+    {
+        var file = backups.Folder?.Find(name) ?? throw NoSuchBackup();
+        try
+        {
+            var manifest = await maker.VerifyAsync(file, ct);
+            var answer = new BackupCheckResponse
+            {
+                Name = name, CreatedAt = manifest.CreatedAt, Tenants = manifest.Tenants, Rows = manifest.Rows, Tables = manifest.Tables,
+            };
+            return Answer.Ok(answer, WireJson.Of<BackupCheckResponse>());
+        }
+        catch (BackupIntegrityException exception)
+        {
+            throw new ProblemException(Problem.BackupIntegrity, $"The backup {exception.Reason}.");
+        }
+    }
+
+    private static ProblemException NoSuchBackup() => ProblemException.NotFound("There is no such backup.");
 
     private static IEnumerable<BackupResponse> All(BackupService backups)
     {

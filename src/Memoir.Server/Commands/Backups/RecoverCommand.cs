@@ -68,6 +68,7 @@ internal static class RecoverCommand
             var folder = arguments.Text("--from") is { } stated ? new BackupFolder(Path.GetFullPath(stated)) : services.GetRequiredService<BackupPlan>().Folder!;
             await using var file = await FindGoodAsync(folder, keys, around, ct);
             await using var backup = await BackupReader.OpenAsync(file, file.Name, keys, isTrusting: false, ct);
+            await RestoreCommand.BringNotesAsync(file.Name, settings.ResolveDataDirectory(), ct);
             await RestoreCommand.FillFileAsync(replacement, backup, settings, services.GetRequiredService<Meters>(), around, ct);
             return await ReplaceAsync(replacement, backup.Manifest!, file.Name, around, ct);
         }));

@@ -1,7 +1,9 @@
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
 using Memoir.Kit.Data.Sqlite.Recovery;
+using Memoir.Kit.Files;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Backups;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
 using Memoir.Server.Commands.Copy;
@@ -44,15 +46,18 @@ internal static class RestoreCommand
             var (file, manifest) = await BackupSource.OpenAsync(path, keys, Migrator.CountKnown(typeof(Startup).Assembly), isTrusting: false, ct);
             await using var opened = file;
             await using var backup = await BackupReader.OpenAsync(file, path, keys, isTrusting: false, ct);
+            var notes = settings.ResolveDataDirectory();
             if (place is null)
             {
                 using var target = CopyEnd.OpenTarget(address, arguments.Text("--to-admin") ?? settings.DatabaseAdminUrl, settings, meters);
                 await RequireEmptyAsync(target, backup.Header, ct);
-                await new RestoreRun(target, around).FillAsync(backup, (_, _) => Task.CompletedTask, ct);
+                await BringNotesAsync(path, notes, ct);
+                await new RestoreRun(target, notes, around).FillAsync(backup, ct);
             }
             else
             {
                 using var replacement = CopyEnd.Try("--to", () => Replace(place));
+                await BringNotesAsync(path, notes, ct);
                 await FillFileAsync(replacement, backup, settings, meters, around, ct);
                 replacement.Commit();
             }
@@ -70,13 +75,20 @@ internal static class RestoreCommand
         try
         {
             using var target = CopyEnd.OpenTarget($"sqlite:///{replacement.Temporary}", "", settings, meters);
-            await new RestoreRun(target, around).FillAsync(backup, (_, _) => Task.CompletedTask, ct);
+            await new RestoreRun(target, settings.ResolveDataDirectory(), around).FillAsync(backup, ct);
         }
         catch
         {
             replacement.RemoveTemporary();
             throw;
         }
+    }
+
+    /// <summary>Brings what the folder of the backup says of erasures to where the server will look for it.</summary>
+    public static async Task BringNotesAsync(string backup, string folder, CancellationToken ct)
+    {
+        DurableFiles.EnsurePrivateDirectory(folder);
+        await ErasureNotes.BringAsync(Path.GetDirectoryName(Path.GetFullPath(backup))!, folder, ct);
     }
 
     private static SqliteReplacement Replace(string place)

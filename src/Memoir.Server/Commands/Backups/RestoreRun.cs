@@ -1,5 +1,6 @@
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
+using Memoir.Server.Backups;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
 using Memoir.Server.Commands.Copy;
@@ -7,16 +8,18 @@ using Memoir.Server.Commands.Copy;
 namespace Memoir.Server.Commands.Backups;
 
 /// <summary>Fills an empty database with a backup, at the migration that the backup is of, and only then brings it up to date.</summary>
-internal sealed class RestoreRun(CopyEnd target, Surroundings around)
+/// <param name="target">Empty.</param>
+/// <param name="notes">The folder with the file that says who was erased.</param>
+/// <param name="around">Where to write.</param>
+internal sealed class RestoreRun(CopyEnd target, string notes, Surroundings around)
 {
     private long _rows;
 
     /// <summary>Until this returns, nothing starts on the database.</summary>
     /// <param name="backup">At its beginning, and known to be right.</param>
-    /// <param name="eraseAgain">What was erased after the backup was made.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="CommandException">What is read back from the database is not what the backup holds.</exception>
-    public async Task FillAsync(BackupReader backup, Func<Database, CancellationToken, Task> eraseAgain, CancellationToken ct)
+    public async Task FillAsync(BackupReader backup, CancellationToken ct)
     {
         var assembly = typeof(Startup).Assembly;
         var database = target.Database;
@@ -30,9 +33,14 @@ internal sealed class RestoreRun(CopyEnd target, Surroundings around)
         }
 
         await target.ReachAsync(() => database.MigrateCopyAsync(assembly, Migrator.CountKnown(assembly), around.Time, ct));
-        await eraseAgain(database, ct);
+        await EraseAgainAsync(database, Path.Combine(notes, ErasureNotes.FileName), ct);
         await target.ReachAsync(() => database.EndCopyAsync(ct));
     }
+
+    /// <summary>Who was erased after the backup was made is in it still.</summary>
+    private static Task EraseAgainAsync(Database database, string path, CancellationToken ct) =>
+        !File.Exists(path) ? Task.CompletedTask : throw new CommandException(
+            ExitCode.Data, $"{PrintableText.Of(path)} says that somebody was erased, and this version cannot erase anybody again");
 
     private async Task LoadAsync(BackupReader backup, BackupTable next, CopiedTable table, CancellationToken ct)
     {

@@ -122,6 +122,13 @@ public sealed class BackupScheduleTests
         Assert.Equal(new FileInfo(made.Text("path")!).Length, made.GetProperty("bytes").GetInt64());
         Assert.Equal([made.Text("name")!], (await client.ReadAsync("/v1/admin/backups")).Each("name"));
         Assert.Single(Names(folder));
+        var whole = await (await client.SendAsync("POST", $"{place}/verify")).JsonAsync(HttpStatusCode.OK);
+        Assert.Equal(0, whole.GetProperty("rows").GetInt64());
+        var bytes = await File.ReadAllBytesAsync(made.Text("path")!, Ct);
+        bytes[^1] ^= 1;
+        await File.WriteAllBytesAsync(made.Text("path")!, bytes, Ct);
+        await (await client.SendAsync("POST", $"{place}/verify")).RefusedAsync(HttpStatusCode.UnprocessableEntity, "backup-integrity");
+        await (await client.SendAsync("POST", "/v1/admin/backups/memoir-20200101T000000Z.backup/verify")).RefusedAsync(HttpStatusCode.NotFound, "not-found");
         await (await client.GetAsync(new Uri("/v1/admin/backups/..%2F..%2Fetc%2Fpasswd", UriKind.Relative), Ct)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
         Directory.Delete(folder, recursive: true);
     }
@@ -132,7 +139,7 @@ public sealed class BackupScheduleTests
         await using var server = await TestApp.StartAsync(engine, ("BackupScheduleSeconds", "off"));
         var member = await server.MemberAsync("acme", "admin", "memory:read", "memory:write");
 
-        foreach (var (method, url) in ((string, string)[])[("POST", "/v1/admin/backups"), ("GET", "/v1/admin/backups"), ("GET", "/v1/admin/backups/x")])
+        foreach (var (method, url) in ((string, string)[])[("POST", "/v1/admin/backups"), ("GET", "/v1/admin/backups"), ("GET", "/v1/admin/backups/x"), ("POST", "/v1/admin/backups/x/verify")])
         {
             await (await member.SendAsync(method, url)).RefusedAsync(HttpStatusCode.Forbidden, "insufficient-scope");
         }
