@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Memoir.Kit.Data;
-using Memoir.Kit.Data.Engines;
 using Memoir.Kit.Files;
 using Memoir.Kit.Security;
 using Memoir.Server.Admin;

@@ -1,4 +1,3 @@
-using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
@@ -59,7 +58,11 @@ internal static class BackupsFeature
             var manifest = await maker.VerifyAsync(file, ct);
             var answer = new BackupCheckResponse
             {
-                Name = name, CreatedAt = manifest.CreatedAt, Tenants = manifest.Tenants, Rows = manifest.Rows, Tables = manifest.Tables,
+                Name = name,
+                CreatedAt = manifest.CreatedAt,
+                Tenants = manifest.Tenants,
+                Rows = manifest.Rows,
+                Tables = manifest.Tables,
             };
             return Answer.Ok(answer, WireJson.Of<BackupCheckResponse>());
         }

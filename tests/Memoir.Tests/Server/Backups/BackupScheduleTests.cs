@@ -51,11 +51,13 @@ public sealed class BackupScheduleTests
     [Theory, MemberData(nameof(Engines))]
     public async Task Switched_off_none_is_made(TestEngine engine)
     {
-        await using var server = await TestApp.StartAsync(engine, ("BackupDirectory", Path.Combine(Path.GetTempPath(), $"memoir-none-{Guid.NewGuid():N}")), ("BackupScheduleSeconds", "off"));
+        var folder = Directory.CreateTempSubdirectory("memoir-backups-").FullName;
+        await using var server = await TestApp.StartAsync(engine, ("BackupDirectory", folder), ("BackupScheduleSeconds", "off"));
 
         await RunAsync(server);
 
-        Assert.False(Directory.Exists(server.Services.GetRequiredService<BackupService>().Folder!.Path));
+        Assert.Empty(Names(folder));
+        Directory.Delete(folder);
     }
 
     [Theory, MemberData(nameof(Engines))]

@@ -92,7 +92,12 @@ public sealed class DamagedBackupSqliteTests : IAsyncLifetime
         {
             var header = new BackupHeader
             {
-                File = new string('0', 32), CreatedAt = DateTimeOffset.UnixEpoch, Program = "99.0.0", Engine = "sqlite", Schema = 9999, Key = keys.KeyId,
+                File = new string('0', 32),
+                CreatedAt = DateTimeOffset.UnixEpoch,
+                Program = "99.0.0",
+                Engine = "sqlite",
+                Schema = 9999,
+                Key = keys.KeyId,
             };
             await using var writer = await BackupWriter.BeginAsync(file, header, keys, Ct);
             await writer.FinishAsync(Ct);

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Memoir.Server.Backups.Format;
-using static Memoir.Tests.Testing.Wire;
 
 namespace Memoir.Tests.Server.Backups;
 
@@ -110,11 +109,13 @@ internal sealed class DamagedBackups(byte[] whole, byte[] sibling, byte[] strang
 
     private void InItsPlace()
     {
-        _all.Add(("a link", path =>
-        {
-            File.WriteAllBytes(path + ".real", whole);
-            File.CreateSymbolicLink(path, path + ".real");
-        }));
+        _all.Add(("a link", MakeLink));
         _all.Add(("a folder", path => Directory.CreateDirectory(path)));
+    }
+
+    private void MakeLink(string path)
+    {
+        File.WriteAllBytes(path + ".real", whole);
+        File.CreateSymbolicLink(path, path + ".real");
     }
 }

@@ -58,7 +58,12 @@ public sealed class OlderBackupTests
         using var keys = new InstanceKeys([secret]);
         var header = new BackupHeader
         {
-            File = new string('a', 32), CreatedAt = DateTimeOffset.UnixEpoch, Program = "0.1.0", Engine = "sqlite", Schema = BeforeCounters, Key = keys.KeyId,
+            File = new string('a', 32),
+            CreatedAt = DateTimeOffset.UnixEpoch,
+            Program = "0.1.0",
+            Engine = "sqlite",
+            Schema = BeforeCounters,
+            Key = keys.KeyId,
         };
         var row = new TenantRow { LastSequence = 41, CreatedAt = 1_000_000, LastChange = 0, IndexEpoch = 0, GenerationChange = 0 };
         var bytes = new ArrayBufferWriter<byte>();

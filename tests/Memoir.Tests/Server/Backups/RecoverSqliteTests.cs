@@ -1,5 +1,4 @@
 using System.Net;
-using Memoir.Kit.Data;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 
