@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
@@ -24,11 +25,13 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMessages();
     builder.AddJobs();
     builder.AddAdmin();
+    builder.AddAudit();
     builder.AddBackups();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
 {
+    app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();
     app.UseAccess();
@@ -45,6 +48,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();
+    app.MapAudit();
     app.MapBackups();
     app.MapOpenApiDocument();
     app.MapDocs();

@@ -139,6 +139,9 @@ public static partial class Migrator
             begin($" with migration {migration.Number:D4}_{migration.Name}");
             foreach (var statement in Statements(migration.Sql))
             {
+#if FAULT_STORAGE
+                Sqlite.SeededFault.MayDieInMigration();
+#endif
                 await session.ExecuteAsync(statement, new { });
             }
 

@@ -33,6 +33,9 @@ public sealed class Meters
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
     private readonly Counter<long> _backups;
+    private readonly Counter<long> _auditSealed;
+    private readonly Counter<long> _denials;
+    private readonly Counter<long> _denialsDropped;
 
     public Meters(IMeterFactory factory)
     {
@@ -55,12 +58,16 @@ public sealed class Meters
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
 
         _backups = Meter.CreateCounter<long>("backups_total", description: "Backups that ended, by outcome.");
+        _auditSealed = Meter.CreateCounter<long>("audit_records_sealed_total", description: "Audit records that got their place in a chain.");
+        _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
+        _denialsDropped = Meter.CreateCounter<long>("audit_denials_dropped_total", description: "Denied requests without a record of their own: counted at most.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
         Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
+        Meter.CreateObservableGauge("audit_unsealed_seconds", () => AuditUnsealedSeconds(), "s", "Age of the oldest audit record without a place in its chain.");
         ObserveProcess();
     }
 
@@ -78,6 +85,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> BackupTaken { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<double> AuditUnsealedSeconds { get; set; } = static () => 0;
 
     internal Meter Meter { get; }
 
@@ -119,6 +129,12 @@ public sealed class Meters
 
     public void BackupEnded(bool isComplete) => _backups.Add(1, new KeyValuePair<string, object?>("outcome", isComplete ? "succeeded" : "failed"));
 
+    public void AuditSealed(int count) => _auditSealed.Add(count);
+
+    public void Denied() => _denials.Add(1);
+
+    public void DenialDropped() => _denialsDropped.Add(1);
+
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
     {
@@ -128,6 +144,9 @@ public sealed class Meters
         _indexLoads.Add(0);
         _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));
         _backups.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
+        _auditSealed.Add(0);
+        _denials.Add(0);
+        _denialsDropped.Add(0);
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

@@ -46,6 +46,11 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
     public bool IsMetricsToken(HttpRequest request) =>
         _metrics is not null && Presented(request) is { } secret && Secrets.AreEqual(_metrics, Secrets.Hash(secret));
 
+    /// <summary>Whose key it was that a stranger showed: right, but out of date. Null for every other stranger.</summary>
+    public Caller? FindFormer(HttpRequest request) => Presented(request) is { } secret && keys.FindFormer(secret) is { } key
+        ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, Scopes.None)
+        : null;
+
     public static bool HasCredential(HttpRequest request) => Presented(request) is not null;
 
     /// <summary>

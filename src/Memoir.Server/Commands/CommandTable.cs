@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands.Audit;
 using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
@@ -19,7 +20,7 @@ internal static class CommandTable
     [
         DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
-        HealthcheckCommand.Definition, DoctorCommand.Definition,
+        AuditCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
@@ -16,7 +17,7 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default, BackupsJson.Default);
+            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default, AuditJson.Default, BackupsJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -125,13 +125,14 @@ public sealed partial class IsolationTests
     {
         // Cross-tenant work: claiming and counting jobs, jobs left by a killed worker, finding a key, purging what is out of date,
         // reading at the start which generation of vectors each tenant has, and whose vectors the settings or a cut-off job left behind, following
-        // what other processes wrote.
+        // what other processes wrote, whose audit records are to be sealed, and whose there are to verify.
         string[] closed =
         [
             "SELECT tenant_id FROM tenants WHERE last_sequence", "SELECT tenant_id FROM tenants WHERE last_sequence > 0 AND tenant_id > @after",
             "FROM embedding_generations ORDER BY tenant_id", "FROM tenants WHERE tenant_id IN @tenants", "FROM api_keys WHERE prefix = @prefix",
             "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Misdated}",
             "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN",
+            "FROM audit_records WHERE position IS NULL GROUP BY tenant_id", "FROM audit_records WHERE tenant_id > @after",
         ];
         var statements =
             from file in Architecture.SourceText.Files("*.cs")

@@ -216,6 +216,12 @@ internal static class CopiedRows
         public required long Count { get; init; }
 
         public required string RequestId { get; init; }
+
+        public string? Address { get; init; }
+
+        public long? Position { get; init; }
+
+        public byte[]? Hash { get; init; }
     }
 
     internal sealed record ApiKeyRow

@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Messages;
 using Memoir.Server.Recall;
@@ -111,6 +112,12 @@ internal sealed class MemoirClient : IDisposable
     /// <returns>How the backup stands, or null when there is none of that name.</returns>
     public Task<BackupResponse?> FindBackupAsync(string name, CancellationToken ct) =>
         AskAsync(HttpMethod.Get, $"v1/admin/backups/{Uri.EscapeDataString(name)}", null, Reads<BackupResponse>(), HttpStatusCode.NotFound, ct);
+
+    /// <summary>Audit records held against their chains: of one tenant, or of all, page by page.</summary>
+    public async Task<AuditVerification> VerifyAuditAsync(string? tenant, string? cursor, CancellationToken ct) => (await AskAsync(
+        HttpMethod.Get,
+        tenant is null ? $"v1/admin/audit/verify?all=true&limit=200{(cursor is null ? "" : $"&cursor={cursor}")}" : $"v1/admin/audit/verify?tenant_id={Uri.EscapeDataString(tenant)}",
+        null, Reads<AuditVerification>(), null, ct))!;
 
     public void Dispose() => _http.Dispose();
 
