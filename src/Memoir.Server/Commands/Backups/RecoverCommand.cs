@@ -70,7 +70,9 @@ internal static class RecoverCommand
             await using var backup = await BackupReader.OpenAsync(file, file.Name, keys, isTrusting: false, ct);
             await RestoreCommand.BringNotesAsync(file.Name, settings.ResolveDataDirectory(), ct);
             await RestoreCommand.FillFileAsync(replacement, backup, settings, services.GetRequiredService<Meters>(), around, ct);
-            return await ReplaceAsync(replacement, backup.Manifest!, file.Name, around, ct);
+            var code = await ReplaceAsync(replacement, backup.Manifest!, file.Name, around, ct);
+            RestoreCommand.NoteChains(settings.ResolveDataDirectory(), around);
+            return code;
         }));
     }
 

@@ -1,3 +1,4 @@
+using Memoir.Kit.Audit.Chain;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
 using Memoir.Kit.Data.Sqlite.Recovery;
@@ -64,6 +65,7 @@ internal static class RestoreCommand
 
             around.Terminal.Line(FormattableString.Invariant(
                 $"{manifest.Tenants:N0} tenants, {manifest.Rows:N0} rows of {manifest.CreatedAt:yyyy-MM-ddTHH:mm:ssZ}, {around.Terminal.Elapsed.TotalSeconds:0.0} s: restored and read back."));
+            NoteChains(notes, around);
             return ExitCode.Done;
         }));
     }
@@ -89,6 +91,15 @@ internal static class RestoreCommand
     {
         DurableFiles.EnsurePrivateDirectory(folder);
         await ErasureNotes.BringAsync(Path.GetDirectoryName(Path.GetFullPath(backup))!, folder, ct);
+    }
+
+    /// <summary>Signed checkpoints reach further than the audit chains of an older state: only a person can say that this is meant.</summary>
+    public static void NoteChains(string folder, Surroundings around)
+    {
+        if (File.Exists(Path.Combine(folder, CheckpointWriter.FileName)))
+        {
+            around.Terminal.Note("before the server starts: memoir audit restored, or the audit chains are found to end too early");
+        }
     }
 
     private static SqliteReplacement Replace(string place)
