@@ -4,6 +4,7 @@ using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
@@ -31,6 +32,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddPrivacy();
     builder.AddAdmin();
     builder.AddAudit();
+    builder.AddBackups();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
@@ -56,6 +58,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapTenants();
     app.MapPrivacy();
     app.MapAudit();
+    app.MapBackups();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

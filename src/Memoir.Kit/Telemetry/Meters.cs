@@ -34,6 +34,7 @@ public sealed class Meters
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
+    private readonly Counter<long> _backups;
     private readonly Counter<long> _auditSealed;
     private readonly Counter<long> _denials;
     private readonly Counter<long> _denialsDropped;
@@ -65,6 +66,7 @@ public sealed class Meters
         _deletedByRetention = Meter.CreateCounter<long>("memories_deleted_by_retention_total", description: "Memories that retention has deleted.");
         _retentionSeconds = Meter.CreateHistogram("retention_run_duration_seconds", "s", "Time from the begin of a tenant's retention run to its end.", null, Buckets(0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200));
 
+        _backups = Meter.CreateCounter<long>("backups_total", description: "Backups that ended, by outcome.");
         _auditSealed = Meter.CreateCounter<long>("audit_records_sealed_total", description: "Audit records that got their place in a chain.");
         _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
         _denialsDropped = Meter.CreateCounter<long>("audit_denials_dropped_total", description: "Denied requests without a record of their own: counted at most.");
@@ -73,6 +75,7 @@ public sealed class Meters
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
+        Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
         Meter.CreateObservableGauge("audit_unsealed_seconds", () => AuditUnsealedSeconds(), "s", "Age of the oldest audit record without a place in its chain.");
         ObserveProcess();
     }
@@ -88,6 +91,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> IndexCacheBytes { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<long> BackupTaken { get; set; } = static () => 0;
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<double> AuditUnsealedSeconds { get; set; } = static () => 0;
@@ -133,6 +139,8 @@ public sealed class Meters
 
     public void IndexLoaded() => _indexLoads.Add(1);
 
+    public void BackupEnded(bool isComplete) => _backups.Add(1, new KeyValuePair<string, object?>("outcome", isComplete ? "succeeded" : "failed"));
+
     public void AuditSealed(int count) => _auditSealed.Add(count);
 
     public void Denied() => _denials.Add(1);
@@ -156,6 +164,8 @@ public sealed class Meters
         _indexLoads.Add(0);
         _archived.Add(0);
         _deletedByRetention.Add(0);
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
         _auditSealed.Add(0);
         _denials.Add(0);
         _denialsDropped.Add(0);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
@@ -29,6 +30,7 @@ internal static class WireJson
             RetentionJson.Default,
             HoldsJson.Default,
             PrivacyJson.Default,
+            BackupsJson.Default,
             AccessJson.Default,
             AdminJson.Default);
 

@@ -44,6 +44,8 @@ internal sealed class SqliteEngine : IDatabaseEngine
 
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
+    public Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct) => _readers.SnapshotAsync(work, ct);
+
     public Task<EngineReport> InspectAsync(CancellationToken ct) => Task.FromResult(
         new EngineReport($"SQLite {SqliteLibrary.Version}", SqliteLibrary.Warning() is { } warning ? [warning] : []));
 

@@ -7,6 +7,7 @@ using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
 using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
 using Memoir.Server.Privacy.Exchange;
@@ -130,6 +131,14 @@ internal sealed class MemoirClient : IDisposable
         var request = new HttpRequestMessage(HttpMethod.Post, Relative($"v1/admin/import?tenant_id={Uri.EscapeDataString(tenant)}")) { Content = content };
         return TransferAsync(request, async answer => JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), Reads<ImportReport>())!, ct);
     }
+
+    /// <summary>Has the server begin a backup.</summary>
+    public async Task<BackupResponse> BackUpAsync(CancellationToken ct) =>
+        (await AskAsync(HttpMethod.Post, "v1/admin/backups", null, Reads<BackupResponse>(), null, ct))!;
+
+    /// <returns>How the backup stands, or null when there is none of that name.</returns>
+    public Task<BackupResponse?> FindBackupAsync(string name, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, $"v1/admin/backups/{Uri.EscapeDataString(name)}", null, Reads<BackupResponse>(), HttpStatusCode.NotFound, ct);
 
     /// <summary>Audit records held against their chains: of one tenant, or of all, page by page.</summary>
     public async Task<AuditVerification> VerifyAuditAsync(string? tenant, string? cursor, CancellationToken ct) => (await AskAsync(

@@ -1,4 +1,4 @@
-using Memoir.Server.Commands.Copy;
+using Memoir.Server.Backups.Rows;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 

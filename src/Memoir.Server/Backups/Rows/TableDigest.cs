@@ -3,20 +3,21 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Memoir.Server.Commands.Copy;
+namespace Memoir.Server.Backups.Rows;
 
 /// <summary>
 /// Counts rows and sums them up: SHA-256 over every value of every row, each with its kind and length before it, so that
 /// no two tables of different rows give the same. Both engines give the same for the same rows.
 /// </summary>
-internal sealed class TableDigest : IDisposable
+/// <param name="copy">Given each row's bytes after their length; null where they are only summed up.</param>
+internal sealed class TableDigest(IBufferWriter<byte>? copy) : IDisposable
 {
-    private const byte Nothing = 0;
-    private const byte Text = 1;
-    private const byte Number = 2;
-    private const byte Real = 3;
-    private const byte Id = 4;
-    private const byte Bytes = 5;
+    public const byte Nothing = 0;
+    public const byte Text = 1;
+    public const byte Number = 2;
+    public const byte Real = 3;
+    public const byte Id = 4;
+    public const byte Bytes = 5;
 
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly ArrayBufferWriter<byte> _row = new(4096);
@@ -66,10 +67,23 @@ internal sealed class TableDigest : IDisposable
         }
     }
 
-    public void EndRow()
+    /// <summary>A row that somebody has written before.</summary>
+    public void AddRow(ReadOnlySpan<byte> row)
     {
         Rows++;
-        _hash.AppendData(_row.WrittenSpan);
+        _hash.AppendData(row);
+    }
+
+    public void EndRow()
+    {
+        AddRow(_row.WrittenSpan);
+        if (copy is not null)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(copy.GetSpan(sizeof(int)), _row.WrittenCount);
+            copy.Advance(sizeof(int));
+            copy.Write(_row.WrittenSpan);
+        }
+
         _row.ResetWrittenCount();
     }
 

@@ -1,9 +1,9 @@
-using static Memoir.Server.Commands.Copy.CopiedRows;
+using static Memoir.Server.Backups.Rows.CopiedRows;
 
-namespace Memoir.Server.Commands.Copy;
+namespace Memoir.Server.Backups.Rows;
 
 /// <summary>
-/// Everything that a copy moves, the stored index included, so that the first search need not build it. A test holds the
+/// Everything that a copy or a backup moves, the stored index included, so that the first search need not build it. A test holds the
 /// list against the schema of both engines: a new table or column cannot be forgotten.
 /// </summary>
 internal static class CopiedTables
@@ -30,4 +30,16 @@ internal static class CopiedTables
         new CopiedTable<RetentionPolicyRow>("retention_policies"),
         new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
     ];
+
+    /// <summary>Everybody who has rows in any of them, in the order of their names.</summary>
+    public static async Task<IReadOnlyList<string>> ListTenantsAsync(IRowSource from, CancellationToken ct)
+    {
+        var tenants = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var table in All)
+        {
+            tenants.UnionWith(await from.SystemReadAsync(table.ListTenantsAsync, ct));
+        }
+
+        return [.. tenants];
+    }
 }

@@ -1,4 +1,4 @@
-namespace Memoir.Server.Commands.Copy;
+namespace Memoir.Server.Backups.Rows;
 
 /// <summary>The rows as they are stored, a property for each column but <c>tenant_id</c>: nothing is read into a meaning that could change it.</summary>
 internal static class CopiedRows
