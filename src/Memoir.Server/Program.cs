@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Analytics;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
@@ -22,6 +23,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddMemories();
     builder.AddMessages();
     builder.AddJobs();
+    builder.AddAnalytics();
     builder.AddAdmin();
     builder.AddOpenApiDocument();
     builder.AddDocs();
@@ -43,6 +45,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapEmbeddings();
     app.MapAccess();
     app.MapTenants();
+    app.MapAnalytics();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

@@ -32,6 +32,7 @@ public sealed class Meters
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
+    private readonly Counter<long> _searchLogDropped;
 
     public Meters(IMeterFactory factory)
     {
@@ -52,6 +53,7 @@ public sealed class Meters
         _groupSize = Meter.CreateHistogram("write_group_size", null, "Writes committed together.", null, Buckets(1, 2, 4, 8, 16, 32, 64, 128, 256, 512));
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
+        _searchLogDropped = Meter.CreateCounter<long>("search_log_dropped_total", description: "Searches that were not recorded: too many waited, or for too long.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
@@ -110,6 +112,8 @@ public sealed class Meters
 
     public void IndexLoaded() => _indexLoads.Add(1);
 
+    public void SearchLogDropped(int count) => _searchLogDropped.Add(count);
+
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
     {
@@ -117,6 +121,7 @@ public sealed class Meters
         _messagesCreated.Add(0);
         _rateLimitRejections.Add(0);
         _indexLoads.Add(0);
+        _searchLogDropped.Add(0);
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

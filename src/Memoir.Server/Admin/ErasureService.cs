@@ -1,6 +1,7 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Access;
+using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 
 namespace Memoir.Server.Admin;
@@ -32,6 +33,7 @@ internal sealed class ErasureService(Database database, MemoryService memories, 
                 await session.ExecuteAsync(sql, new { });
             }
 
+            await SearchLog.EraseAllAsync(session, time.Now());
             await AuditLog.AppendAsync(
                 session, new AuditRecord(writer.Credential, "tenant.erase", tenant.Id, erased, writer.RequestId), time.Now());
             session.AfterCommit(keys.ForgetCached);

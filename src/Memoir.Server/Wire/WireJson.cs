@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Analytics;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Messages;
@@ -15,7 +16,8 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default);
+            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default,
+            AnalyticsJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -25,5 +25,6 @@ internal static class CopiedTables
         new CopiedTable<IdempotencyRow>("idempotency_keys", nameof(IdempotencyRow.Credential), nameof(IdempotencyRow.Key)),
         new CopiedTable<AuditRow>("audit_records", nameof(AuditRow.Id)),
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
+        new CopiedTable<SearchRow>("search_log", nameof(SearchRow.Id)),
     ];
 }
