@@ -59,6 +59,8 @@ public sealed class Meters
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
+        Meter.CreateObservableGauge("ready", IsReady, description: "1 while the process should get requests, 0 while it should not.");
+        Meter.CreateObservableGauge("dependency_state", DependencyStates, description: "What the process needs: 0 works, 1 works with less, 2 does not work.");
         ObserveProcess();
     }
 
@@ -73,6 +75,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> IndexCacheBytes { get; set; } = static () => 0;
+
+    /// <summary>What readiness found last; null before it was asked.</summary>
+    public HealthReport? Health { get; set; }
 
     internal Meter Meter { get; }
 
@@ -148,6 +153,11 @@ public sealed class Meters
     private static string Label(bool value) => value ? "true" : "false";
 
     private static InstrumentAdvice<double> Buckets(params double[] bounds) => new() { HistogramBucketBoundaries = bounds };
+
+    private IEnumerable<Measurement<long>> IsReady() => Health is { } health ? [new(health.IsReady ? 1 : 0)] : [];
+
+    private IEnumerable<Measurement<long>> DependencyStates() =>
+        Health?.Entries.Select(entry => new Measurement<long>((long)entry.State, new KeyValuePair<string, object?>("dependency", entry.Name))) ?? [];
 
     private void ObserveProcess()
     {

@@ -13,7 +13,7 @@ internal static class AnalyticsStore
         const string sql = """
             SELECT occurred_at / 86400000000 AS day, type, role, COUNT(*) AS memories
             FROM memories
-            WHERE tenant_id = @Tenant AND occurred_at >= @since AND occurred_at < @until
+            WHERE tenant_id = @Tenant AND occurred_at >= @since AND occurred_at <= @until
             GROUP BY 1, 2, 3
             """;
 
@@ -42,7 +42,7 @@ internal static class AnalyticsStore
             SELECT role, text, at FROM (
                 SELECT sequence, role, substr(content, 1, @longest) AS text, occurred_at AS at FROM memories
                 WHERE tenant_id = @Tenant ORDER BY sequence DESC LIMIT @limit) AS newest
-            WHERE at >= @since AND at < @until
+            WHERE at >= @since AND at <= @until
             ORDER BY sequence DESC
             """;
 

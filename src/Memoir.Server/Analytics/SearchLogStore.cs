@@ -53,7 +53,7 @@ internal static class SearchLogStore
             SELECT at / 86400000000 AS day, COUNT(*) AS searches, COUNT(CASE WHEN hits = 0 THEN 1 END) AS without_result,
                 COUNT(CASE WHEN degraded = 1 THEN 1 END) AS degraded
             FROM search_log
-            WHERE tenant_id = @Tenant AND at >= @since AND at < @until
+            WHERE tenant_id = @Tenant AND at >= @since AND at <= @until
             GROUP BY 1 ORDER BY 1
             """;
 
@@ -65,7 +65,7 @@ internal static class SearchLogStore
     {
         const string sql = """
             SELECT query AS text, at FROM search_log
-            WHERE tenant_id = @Tenant AND at >= @since AND at < @until AND (@isEmpty = 0 OR hits = 0)
+            WHERE tenant_id = @Tenant AND at >= @since AND at <= @until AND (@isEmpty = 0 OR hits = 0)
             ORDER BY at DESC, id DESC LIMIT @limit
             """;
 

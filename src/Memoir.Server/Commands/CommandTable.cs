@@ -7,6 +7,7 @@ using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
+using Memoir.Server.Commands.Loadtest;
 
 namespace Memoir.Server.Commands;
 
@@ -16,7 +17,7 @@ internal static class CommandTable
     private static readonly Command[] Commands =
     [
         DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
-        MigrateCommand.Definition, CopyCommand.Definition, HealthcheckCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)
