@@ -7,12 +7,16 @@ namespace Memoir.Kit.Data;
 
 /// <summary>
 /// Applies the numbered SQL files embedded in an assembly, once each, in order, in one transaction. A released file never
-/// changes: its checksum is kept beside it.
+/// changes: its checksum is kept beside it. A file called <c>NNNN_expand_…</c> only adds what programs from before it need
+/// not know: they go on, and start again, beside it, so that a release can be taken back.
 /// </summary>
 public static partial class Migrator
 {
+    /// <summary>How the names of files begin that older programs can be beside.</summary>
+    internal const string Expansion = "expand_";
+
     /// <returns>The number of files applied by this run.</returns>
-    /// <exception cref="StartupException">A file was changed after it was applied, the database is newer than the program, or it cannot be reached.</exception>
+    /// <exception cref="StartupException">A file was changed after it was applied, the database is newer than the program can be beside, or it cannot be reached.</exception>
     public static async Task<int> MigrateAsync(this Database database, Assembly assembly, TimeProvider time, CancellationToken ct)
     {
         var migrations = Load(assembly, database.Dialect.Name);
@@ -27,7 +31,7 @@ public static partial class Migrator
         }
     }
 
-    /// <summary>How many files are not applied yet; nothing is changed.</summary>
+    /// <summary>How many files are not applied yet; nothing is changed. For whoever has to know every table.</summary>
     /// <exception cref="StartupException">The database is not this program's, is newer than it, or holds half of a copy.</exception>
     public static async Task<int> CountPendingAsync(this Database database, Assembly assembly, CancellationToken ct)
     {
@@ -38,7 +42,7 @@ public static partial class Migrator
                 await RefuseUnfinishedCopyAsync(session);
                 return await session.ScalarAsync(session.Dialect.TableExists, new { table = "schema_migrations" }) is null
                     ? migrations.Count
-                    : migrations.Count - await CountAppliedAsync(session, migrations);
+                    : migrations.Count - await CountAppliedAsync(session, migrations, mayBeExpanded: false);
             },
             ct);
     }
@@ -107,7 +111,7 @@ public static partial class Migrator
             await session.ExecuteAsync(createTable, new { });
         }
 
-        var count = await CountAppliedAsync(session, migrations);
+        var count = await CountAppliedAsync(session, migrations, mayBeExpanded: true);
         foreach (var migration in migrations.Skip(count))
         {
             begin($" with migration {migration.Number:D4}_{migration.Name}");
@@ -132,7 +136,8 @@ public static partial class Migrator
         }
     }
 
-    private static async Task<int> CountAppliedAsync(Session session, IReadOnlyList<Migration> migrations)
+    /// <summary>How many of the program's files are applied.</summary>
+    private static async Task<int> CountAppliedAsync(Session session, IReadOnlyList<Migration> migrations, bool mayBeExpanded)
     {
         var applied = await session.QueryAsync<AppliedMigration>(
             "SELECT number, name, checksum FROM schema_migrations ORDER BY number", new { });
@@ -140,6 +145,11 @@ public static partial class Migrator
         {
             if (old.Number > migrations.Count)
             {
+                if (mayBeExpanded && old.Name.StartsWith(Expansion, StringComparison.Ordinal))
+                {
+                    continue;
+                }
+
                 throw new StartupException($"The database is at migration {old.Number:D4}, newer than this program knows ({migrations.Count:D4}). Start the newer version.");
             }
 
@@ -149,7 +159,7 @@ public static partial class Migrator
             }
         }
 
-        return applied.Count;
+        return Math.Min(applied.Count, migrations.Count);
     }
 
     [GeneratedRegex(@"\.Migrations\.(?<engine>[a-z]+)\.(?<number>\d{4})_(?<name>[a-z0-9_]+)\.sql$")]

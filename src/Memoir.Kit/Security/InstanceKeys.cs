@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Security.Cryptography;
 using System.Text;
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
@@ -95,7 +94,7 @@ public sealed class InstanceKeys : IDisposable
 
             return Parse(File.ReadAllText(path));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (SystemException exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new StartupException(
                 $"MEMORY_SECRET_KEY: is not set, and the secret in {path} cannot be made or used: {exception.Message} Example: MEMORY_SECRET_KEY=$(openssl rand -hex 32)", exception);

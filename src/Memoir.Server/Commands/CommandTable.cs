@@ -4,6 +4,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
+using Memoir.Server.Commands.Doctor;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
@@ -18,6 +19,7 @@ internal static class CommandTable
     [
         DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition,
+        DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

@@ -7,7 +7,7 @@ namespace Memoir.Tests.Hostile;
 /// <summary>Every hostile request of docs/hostile-input.md against the real program over a raw connection.</summary>
 public sealed class CatalogueTests(HostileServer server) : IClassFixture<HostileServer>
 {
-    private static readonly HostileCase[] Cases = [.. FramingCases.All, .. BodyCases.All, .. InjectionCases.All, .. LimitCases.All, .. TenancyCases.All];
+    private static readonly HostileCase[] Cases = [.. FramingCases.All, .. BodyCases.All, .. InjectionCases.All, .. LimitCases.All, .. TenancyCases.All, .. ExposureCases.All];
 
     /// <summary>Attacks that are no single request, with the tests that make them.</summary>
     private static readonly (string Id, string What, string Test)[] Elsewhere =
@@ -21,6 +21,8 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
         ("I09", "line ends, escapes and JSON in everything that might be logged", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Nothing_that_a_caller_sends_makes_a_log_line)}"),
         ("I12", "names made up by callers add no series to the metrics", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.No_value_of_a_caller_is_a_label)}"),
         ("L04", "a cursor of another list, tenant or order", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.A_cursor_continues_its_own_list_alone)}"),
+        ("X03", "modes of files, the command line and the log of a server with secrets", $"{nameof(ExposureTests)}.{nameof(ExposureTests.Secrets_are_in_private_files_and_nowhere_else)}"),
+        ("X05", "every refusal of this table, without a stack, a statement or the name of a server", nameof(CatalogueTests)),
         ("L07", "searches in tenants that do not exist leave nothing in memory", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Tenants_that_are_made_up_leave_nothing_in_memory)}"),
     ];
 
@@ -74,6 +76,10 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
     {
         var seen = string.Join(" / ", answer.Answers.Select(a => $"{a.Status} {a.Body}"));
         Assert.True(answer.Answers.All(a => a.Status != 500), $"{name}: {seen}");
+
+        // X05: whatever goes wrong, nothing tells how the server is made.
+        Assert.All(answer.Answers.Where(a => a.Status >= 400), a => Assert.DoesNotMatch(@"\bat Memoir\.|Exception|Npgsql|Sqlite|SELECT .+ FROM|/src/", a.Body));
+        Assert.All(answer.Answers, a => Assert.DoesNotContain("\r\nServer:", a.Head, StringComparison.OrdinalIgnoreCase));
         var parts = expected.Split(", ");
         if (parts[0] == "goaway")
         {

@@ -1,3 +1,4 @@
+using Memoir.Kit.Files;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -31,6 +32,7 @@ internal sealed class SqliteFile : IDisposable
         try
         {
             RefuseForeignBytes(path);
+            MakePrivately(path);
 #if FAULT_STORAGE
             if (SeededFault.Is("DropLogAtStart"))
             {
@@ -119,7 +121,7 @@ internal sealed class SqliteFile : IDisposable
     {
         try
         {
-            return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return OpenPrivately(path + ".lock", FileShare.None);
         }
         catch (IOException exception) when (IsTaken(exception))
         {
@@ -133,6 +135,26 @@ internal sealed class SqliteFile : IDisposable
         {
             throw new StartupException($"{path} cannot be opened for writing; check the owner and mode of its folder.", exception);
         }
+    }
+
+    /// <summary>SQLite would make it readable by all, and gives its log the modes of the file.</summary>
+    private static void MakePrivately(string path)
+    {
+        if (!File.Exists(path))
+        {
+            OpenPrivately(path, FileShare.ReadWrite).Dispose();
+        }
+    }
+
+    private static FileStream OpenPrivately(string path, FileShare share)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = DurableFiles.Private;
+        }
+
+        return new FileStream(path, options);
     }
 
     /// <summary>EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION of Windows.</summary>

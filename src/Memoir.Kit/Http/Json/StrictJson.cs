@@ -158,6 +158,12 @@ public static class StrictJson
         {
             throw new ProblemException(Problem.UnsupportedMediaType, "Send JSON as application/json (UTF-8).");
         }
+
+        // A small compressed body may be a very large one.
+        if (request.Headers.ContentEncoding is [_, ..] codings && codings is not ["identity"])
+        {
+            throw new ProblemException(Problem.UnsupportedMediaType, "Send the body as it is, without a Content-Encoding.");
+        }
     }
 
     private static bool IsJson(string type)

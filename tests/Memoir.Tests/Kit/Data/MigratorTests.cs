@@ -79,6 +79,31 @@ public sealed class MigratorTests
         Assert.Contains("0002", refusal.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_program_starts_beside_what_a_newer_one_only_added()
+    {
+        using var store = await TestDatabase.OpenAsync();
+        var older = new Release(("0001_core.sql", First));
+        await store.Database.MigrateAsync(new Release(("0001_core.sql", First), ("0002_expand_more.sql", Second)), _time, Ct);
+
+        Assert.Equal(0, await store.Database.MigrateAsync(older, _time, Ct));
+
+        var refusal = await Assert.ThrowsAsync<StartupException>(() => store.Database.CountPendingAsync(older, Ct)); // A copy would leave the new table out.
+        Assert.Contains("0002", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Behind_an_addition_a_change_is_refused_all_the_same()
+    {
+        using var store = await TestDatabase.OpenAsync();
+        await store.Database.MigrateAsync(
+            new Release(("0001_core.sql", First), ("0002_expand_more.sql", Second), ("0003_less.sql", "DROP TABLE first;")), _time, Ct);
+
+        var refusal = await Assert.ThrowsAsync<StartupException>(() => store.Database.MigrateAsync(new Release(("0001_core.sql", First)), _time, Ct));
+
+        Assert.Contains("0003", refusal.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("0001_a.sql", "0003_b.sql")]
     [InlineData("0002_a.sql", "0003_b.sql")]
