@@ -46,7 +46,7 @@ public sealed class RotationTests : IDisposable
             await using var server = await TestApp.StartInAsync(_folder, ("MetricsToken", setting));
             server.CallerAddress = IPAddress.Parse("203.0.113.9");
 
-            Assert.Equal(opens, [await ScrapeAsync(server, Old), await ScrapeAsync(server, New)]);
+            Assert.Equal((opens[0], opens[1]), (await ScrapeAsync(server, Old), await ScrapeAsync(server, New)));
         }
     }
 
