@@ -5,12 +5,13 @@ using Memoir.Kit.Security;
 using Memoir.Server.Admin;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
+using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Backups;
 
 /// <summary>Writes all rows of all tenants, as they are at one instant, into a file, and reads the file back before it gets its name.</summary>
-internal sealed class BackupMaker(Database database, InstanceKeys keys, IOptions<DatabaseOptions> options, TimeProvider time)
+internal sealed class BackupMaker(Database database, InstanceKeys keys, RetentionArchive archive, IOptions<DatabaseOptions> options, TimeProvider time)
 {
     // A disk that is given everything at the end holds up the commits of others until it is done.
     private const long SyncEvery = 32 * 1024 * 1024;
@@ -31,7 +32,7 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, IOptions
         }
 
         using var file = PartialFile.Create(path);
-        var written = await database.SnapshotAsync(snapshot => WriteAsync(file, new SnapshotRows(snapshot, database.Location), now, ct), ct);
+        var written = await database.SnapshotAsync(snapshot => WriteAsync(file, new SnapshotRows(snapshot, database.Location, archive), now, ct), ct);
         file.Sync();
         now("reading it back", 0);
         var read = await BackupReader.CheckAsync(file.Stream, path, keys, isTrusting: false, ct);

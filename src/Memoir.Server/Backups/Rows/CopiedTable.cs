@@ -62,14 +62,19 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
     public override async Task<TableSum> SumAsync(
         IRowSource from, Tenant tenant, IReadOnlyList<string>? only, Action<int> done, CancellationToken ct)
     {
+        var shape = only is null ? Shape : Shape.Of(only);
         using var digest = new TableDigest(copy: null);
-        return await EachPortionAsync(from, tenant, only is null ? Shape : Shape.Of(only), digest, _ => Task.CompletedTask, done, ct);
+        return await EachPortionAsync(from, tenant, shape, digest, portion => Task.FromResult(AddAll(shape, portion, digest)), done, ct);
     }
 
     public override async Task<TableSum> CopyAsync(IRowSource from, WriteRows to, Tenant tenant, Action<int> done, CancellationToken ct)
     {
         using var digest = new TableDigest(copy: null);
-        return await EachPortionAsync(from, tenant, Shape, digest, portion => to(tenant, session => WriteAsync(session, Shape, portion)), done, ct);
+        return await EachPortionAsync(from, tenant, Shape, digest, portion =>
+        {
+            AddAll(Shape, portion, digest);
+            return to(tenant, session => WriteAsync(session, Shape, portion));
+        }, done, ct);
     }
 
     public override async Task<TableSum> SaveAsync(
@@ -77,11 +82,25 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
     {
         var bytes = new ArrayBufferWriter<byte>(64 * 1024);
         using var digest = new TableDigest(bytes);
-        return await EachPortionAsync(from, tenant, Shape, digest, async _ =>
+        return await EachPortionAsync(from, tenant, Shape, digest, async portion =>
+        {
+            foreach (var row in portion)
+            {
+                Shape.Add(await CompleteAsync(from, tenant, row, ct), digest);
+                if (bytes.WrittenCount >= MostWeight)
+                {
+                    await HandOnAsync(); // What stands elsewhere may be much more than the rows.
+                }
+            }
+
+            await HandOnAsync();
+        }, done, ct);
+
+        async Task HandOnAsync()
         {
             await to(bytes.WrittenMemory, ct);
             bytes.ResetWrittenCount();
-        }, done, ct);
+        }
     }
 
     public override async Task LoadAsync(IAsyncEnumerable<ReadOnlyMemory<byte>> rows, IReadOnlyList<string> saved, WriteRows to, Tenant tenant)
@@ -119,6 +138,9 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
     /// <summary>A row that was read, as both engines would have it.</summary>
     protected virtual T Settle(Session session, T row) => row;
 
+    /// <summary>A row as it is saved: with what of it stands elsewhere.</summary>
+    protected virtual ValueTask<T> CompleteAsync(IRowSource from, Tenant tenant, T row, CancellationToken ct) => ValueTask.FromResult(row);
+
     protected virtual Task InsertAsync(Session session, RowShape<T> shape, IReadOnlyList<T> rows) => session.SendManyAsync(
         $"INSERT INTO {Name} (tenant_id, {string.Join(", ", shape.Columns)}) VALUES (@Tenant, {string.Join(", ", shape.Properties.Select(property => $"@{property}"))})",
         rows);
@@ -135,11 +157,6 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
                 break;
             }
 
-            foreach (var row in portion)
-            {
-                shape.Add(row, digest);
-            }
-
             await use(portion);
             last = portion[^1];
             done(portion.Count);
@@ -150,6 +167,16 @@ internal class CopiedTable<T>(string name, params string[] key) : CopiedTable(na
         return digest.Finish() is var sum && sum.Rows == count
             ? sum
             : throw new InvalidDataException(FormattableString.Invariant($"{Name} of {tenant.Id} in {from.Location} has {count} rows, of which {digest.Rows} were read: it was changed meanwhile, or is damaged"));
+    }
+
+    private static int AddAll(RowShape<T> shape, IReadOnlyList<T> rows, TableDigest digest)
+    {
+        foreach (var row in rows)
+        {
+            shape.Add(row, digest);
+        }
+
+        return rows.Count;
     }
 
     private Task<long?> CountAsync(Session session) => session.ScalarAsync($"SELECT COUNT(*) FROM {Name} WHERE tenant_id = @Tenant", new { });

@@ -14,8 +14,8 @@ internal static class CopiedTables
     public static IReadOnlyList<CopiedTable> All { get; } =
     [
         new CopiedTable<TenantRow>("tenants"),
-        new CopiedTable<MemoryRow>("memories", nameof(MemoryRow.Sequence)),
-        new CopiedTable<VersionRow>("memory_versions", nameof(VersionRow.MemoryId), nameof(VersionRow.Version)),
+        new CopiedMemories(),
+        new CopiedVersions(),
         new CopiedTable<GenerationRow>("embedding_generations", nameof(GenerationRow.Generation)),
         new CopiedVectors(),
         new CopiedTable<IndexStateRow>("index_states"),

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Retention.Archive;
 
 namespace Memoir.Server.Backups.Rows;
 
@@ -10,6 +11,9 @@ internal interface IRowSource
 
     /// <summary>Reads one tenant's rows.</summary>
     Task<T> ReadAsync<T>(Tenant tenant, Func<Session, Task<T>> read, CancellationToken ct);
+
+    /// <summary>What stands in the archive's file of a memory; null where rows are taken as they are, and where the file does not have it.</summary>
+    Task<ArchivedText?> FindArchivedAsync(Tenant tenant, Guid memory, string file, CancellationToken ct) => Task.FromResult<ArchivedText?>(null);
 
     /// <summary>Reads across tenants.</summary>
     Task<T> SystemReadAsync<T>(Func<Session, Task<T>> read, CancellationToken ct);

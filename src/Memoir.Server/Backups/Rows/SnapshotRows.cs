@@ -1,10 +1,11 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Data.Engines;
+using Memoir.Server.Retention.Archive;
 
 namespace Memoir.Server.Backups.Rows;
 
-/// <summary>Rows as they were at one instant.</summary>
-internal sealed class SnapshotRows(Snapshot snapshot, string location) : IRowSource
+/// <summary>Rows as they were at one instant, with the texts that stand in the archive.</summary>
+internal sealed class SnapshotRows(Snapshot snapshot, string location, RetentionArchive archive) : IRowSource
 {
     public string Location => location;
 
@@ -13,6 +14,8 @@ internal sealed class SnapshotRows(Snapshot snapshot, string location) : IRowSou
         await YieldAsync(ct);
         return await snapshot.ReadAsync(tenant, read);
     }
+
+    public Task<ArchivedText?> FindArchivedAsync(Tenant tenant, Guid memory, string file, CancellationToken ct) => archive.FindAsync(tenant, memory, file, ct);
 
     public async Task<T> SystemReadAsync<T>(Func<Session, Task<T>> read, CancellationToken ct)
     {

@@ -69,7 +69,7 @@ internal static class RecoverCommand
             await using var file = await FindGoodAsync(folder, keys, around, ct);
             await using var backup = await BackupReader.OpenAsync(file, file.Name, keys, isTrusting: false, ct);
             await RestoreCommand.BringNotesAsync(file.Name, settings.ResolveDataDirectory(), ct);
-            await RestoreCommand.FillFileAsync(replacement, backup, settings, services.GetRequiredService<Meters>(), around, ct);
+            await RestoreCommand.FillFileAsync(replacement, backup, keys, settings, services.GetRequiredService<Meters>(), around, ct);
             var code = await ReplaceAsync(replacement, backup.Manifest!, file.Name, around, ct);
             RestoreCommand.NoteChains(settings.ResolveDataDirectory(), around);
             return code;

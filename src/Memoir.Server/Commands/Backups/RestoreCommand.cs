@@ -3,6 +3,7 @@ using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
 using Memoir.Kit.Data.Sqlite.Recovery;
 using Memoir.Kit.Files;
+using Memoir.Kit.Security;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Backups;
 using Memoir.Server.Backups.Format;
@@ -53,13 +54,13 @@ internal static class RestoreCommand
                 using var target = CopyEnd.OpenTarget(address, arguments.Text("--to-admin") ?? settings.DatabaseAdminUrl, settings, meters);
                 await RequireEmptyAsync(target, backup.Header, ct);
                 await BringNotesAsync(path, notes, ct);
-                await new RestoreRun(target, notes, around).FillAsync(backup, ct);
+                await new RestoreRun(target, keys, notes, around).FillAsync(backup, ct);
             }
             else
             {
                 using var replacement = CopyEnd.Try("--to", () => Replace(place));
                 await BringNotesAsync(path, notes, ct);
-                await FillFileAsync(replacement, backup, settings, meters, around, ct);
+                await FillFileAsync(replacement, backup, keys, settings, meters, around, ct);
                 replacement.Commit();
             }
 
@@ -72,12 +73,12 @@ internal static class RestoreCommand
 
     /// <summary>Makes the new database beside the place where it is to be; nothing is there before it is complete.</summary>
     public static async Task FillFileAsync(
-        SqliteReplacement replacement, BackupReader backup, DatabaseOptions settings, Meters meters, Surroundings around, CancellationToken ct)
+        SqliteReplacement replacement, BackupReader backup, InstanceKeys keys, DatabaseOptions settings, Meters meters, Surroundings around, CancellationToken ct)
     {
         try
         {
             using var target = CopyEnd.OpenTarget($"sqlite:///{replacement.Temporary}", "", settings, meters);
-            await new RestoreRun(target, settings.ResolveDataDirectory(), around).FillAsync(backup, ct);
+            await new RestoreRun(target, keys, settings.ResolveDataDirectory(), around).FillAsync(backup, ct);
         }
         catch
         {

@@ -1,17 +1,20 @@
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
+using Memoir.Kit.Security;
 using Memoir.Server.Backups;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
 using Memoir.Server.Commands.Copy;
+using Memoir.Server.Privacy.Erasure;
 
 namespace Memoir.Server.Commands.Backups;
 
 /// <summary>Fills an empty database with a backup, at the migration that the backup is of, and only then brings it up to date.</summary>
 /// <param name="target">Empty.</param>
-/// <param name="notes">The folder with the file that says who was erased.</param>
+/// <param name="keys">By which it is told who was erased.</param>
+/// <param name="notes">The folder with the file that says so.</param>
 /// <param name="around">Where to write.</param>
-internal sealed class RestoreRun(CopyEnd target, string notes, Surroundings around)
+internal sealed class RestoreRun(CopyEnd target, InstanceKeys keys, string notes, Surroundings around)
 {
     private long _rows;
 
@@ -33,14 +36,20 @@ internal sealed class RestoreRun(CopyEnd target, string notes, Surroundings arou
         }
 
         await target.ReachAsync(() => database.MigrateCopyAsync(assembly, Migrator.CountKnown(assembly), around.Time, ct));
-        await EraseAgainAsync(database, Path.Combine(notes, ErasureNotes.FileName), ct);
+        await EraseAgainAsync(ct);
         await target.ReachAsync(() => database.EndCopyAsync(ct));
     }
 
     /// <summary>Who was erased after the backup was made is in it still.</summary>
-    private static Task EraseAgainAsync(Database database, string path, CancellationToken ct) =>
-        !File.Exists(path) ? Task.CompletedTask : throw new CommandException(
-            ExitCode.Data, $"{PrintableText.Of(path)} says that somebody was erased, and this version cannot erase anybody again");
+    private async Task EraseAgainAsync(CancellationToken ct)
+    {
+        var tombstones = await ErasureLedger.ReadAsync(Path.Combine(notes, ErasureNotes.FileName), ct);
+        var gone = await target.ReachAsync(() => ErasureReplay.ApplyAsync(target.Database, keys, tombstones, ct));
+        if (gone.Memories > 0)
+        {
+            around.Terminal.Note(FormattableString.Invariant($"{gone.Memories:N0} memories of the backup were erased since, and are erased again"));
+        }
+    }
 
     private async Task LoadAsync(BackupReader backup, BackupTable next, CopiedTable table, CancellationToken ct)
     {

@@ -55,7 +55,12 @@ internal sealed partial class IndexMerger(
         if (loaded.LacksTexts)
         {
             indexes.Forget(tenant, loaded); // Read anew, it may have them all.
-            return;
+            if (anew)
+            {
+                await database.WriteAsync(tenant, RecallIndexes.EraseStoredAsync, ct); // What was erased must go even so.
+            }
+
+            return anew;
         }
 
         var unwritten = loaded.Snapshot();

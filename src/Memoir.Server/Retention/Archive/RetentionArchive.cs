@@ -36,6 +36,21 @@ internal sealed partial class RetentionArchive(
         }
     }
 
+    /// <summary>As <see cref="GetAsync"/>, for a backup: one damaged file must not keep all else from being saved.</summary>
+    /// <returns>Null when it cannot be read.</returns>
+    public async Task<ArchivedText?> FindAsync(Tenant tenant, Guid id, string file, CancellationToken ct)
+    {
+        try
+        {
+            return await GetAsync(tenant, id, file, ct);
+        }
+        catch (ProblemException exception)
+        {
+            LogNotSaved(id, exception.Message);
+            return null;
+        }
+    }
+
     /// <inheritdoc cref="FillAsync"/>
     public async Task<ArchivedText> GetAsync(Tenant tenant, Guid id, string file, CancellationToken ct)
     {
@@ -207,6 +222,9 @@ internal sealed partial class RetentionArchive(
 
     [LoggerMessage(LogLevel.Warning, "The words of the archived memory {MemoryId} are not in the index: {Why}")]
     private partial void LogNotIndexed(Guid memoryId, string why);
+
+    [LoggerMessage(LogLevel.Error, "The text of the archived memory {MemoryId} is not in the backup: {Why}")]
+    private partial void LogNotSaved(Guid memoryId, string why);
 
     [LoggerMessage(LogLevel.Error, "An archive file could not be written.")]
     private partial void LogNotWritten(Exception exception);

@@ -65,7 +65,7 @@ public sealed class OlderBackupTests
             Schema = BeforeCounters,
             Key = keys.KeyId,
         };
-        var row = new TenantRow { LastSequence = 41, CreatedAt = 1_000_000, LastChange = 0, IndexEpoch = 0, GenerationChange = 0 };
+        var row = new TenantRow { LastSequence = 41, CreatedAt = 1_000_000, LastChange = 0, IndexEpoch = 0, GenerationChange = 0, SearchesErasedAt = 0 };
         var bytes = new ArrayBufferWriter<byte>();
         using var digest = new TableDigest(bytes);
         new RowShape<TenantRow>().Of(columns).Add(row, digest);
