@@ -1,10 +1,8 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Tests.Testing;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
