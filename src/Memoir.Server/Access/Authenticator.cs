@@ -1,6 +1,7 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Security;
 using Microsoft.Extensions.Options;
 
@@ -38,7 +39,7 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
         }
 
         return await keys.RecogniseAsync(secret, http.RequestAborted) is { } key
-            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes))
+            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes)) { Limit = RateLimit.Parse(key.RateLimit) }
             : null;
     }
 

@@ -33,6 +33,9 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
     public Task<ApiAnswer> SendAsync(HttpMethod method, string path, CancellationToken ct) =>
         SendAsync(method, path, null, null, OperatorKey, ct);
 
+    public Task<ApiAnswer> PostAsync(string path, byte[] body, CancellationToken ct) =>
+        SendAsync(HttpMethod.Post, path, body, null, OperatorKey, ct);
+
     public Task<ApiAnswer> GetAsync(string path, CancellationToken ct) => GetAsync(path, OperatorKey, ct);
 
     public Task<ApiAnswer> GetAsync(string path, string apiKey, CancellationToken ct) =>
