@@ -1,5 +1,3 @@
-using System.Net;
-using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Tests.Testing;
