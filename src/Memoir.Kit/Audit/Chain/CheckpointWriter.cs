@@ -127,10 +127,10 @@ public sealed class CheckpointWriter(InstanceKeys keys, IOptions<DatabaseOptions
     /// <summary>How far one tenant's chain has come without a checkpoint.</summary>
     private sealed class Progress
     {
-        private readonly MemoryStream _marks = new();
+        private byte[] _marks = [];
+        private byte[] _hash = [];
         private long _from;
         private long _position;
-        private byte[] _hash = [];
 
         public DateTimeOffset? WrittenAt { get; set; }
 
@@ -148,21 +148,32 @@ public sealed class CheckpointWriter(InstanceKeys keys, IOptions<DatabaseOptions
                 return false;
             }
 
-            _marks.SetLength((link.Position - _from) * Checkpoint.MarkLength);
-            _marks.Position = _marks.Length;
-            _marks.Write(link.Hash, 0, Checkpoint.MarkLength);
+            // What lies between belongs to another process, and stays zero.
+            var end = (int)(link.Position - _from + 1) * Checkpoint.MarkLength;
+            if (end > _marks.Length)
+            {
+                Array.Resize(ref _marks, Math.Max(end, Math.Min(2 * _marks.Length, Span * Checkpoint.MarkLength)));
+            }
+
+            link.Hash.AsSpan(0, Checkpoint.MarkLength).CopyTo(_marks.AsSpan(end - Checkpoint.MarkLength));
             (_position, _hash) = (link.Position, link.Hash);
             return true;
         }
 
         public Checkpoint Take(string tenant, DateTimeOffset now)
         {
-            var taken = new Checkpoint
+            var marks = _marks[..((int)(_position - _from + 1) * Checkpoint.MarkLength)];
+            _marks = [];
+            return new Checkpoint
             {
-                Kind = Checkpoint.Seen, TenantId = tenant, From = _from, Position = _position, Hash = _hash, At = now, Marks = _marks.ToArray(),
+                Kind = Checkpoint.Seen,
+                TenantId = tenant,
+                From = _from,
+                Position = _position,
+                Hash = _hash,
+                At = now,
+                Marks = marks,
             };
-            _marks.SetLength(0);
-            return taken;
         }
     }
 }

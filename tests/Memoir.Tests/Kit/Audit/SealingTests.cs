@@ -28,8 +28,13 @@ public sealed class SealingTests : IAsyncLifetime
         using var hash = new ChainHash();
         var entry = new AuditEntry
         {
-            Id = Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), At = Instants.FromMicroseconds(1_700_000_000_000_001), Actor = "key:mk_1",
-            Action = "memory.store", Subject = null, Count = 3, RequestId = "r", Address = "::1",
+            Id = Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"),
+            At = Instants.FromMicroseconds(1_700_000_000_000_001),
+            Actor = "key:mk_1",
+            Action = "memory.store",
+            Count = 3,
+            RequestId = "r",
+            Address = "::1",
         };
         static byte[] Field(byte[] bytes) => [0, 0, 0, (byte)bytes.Length, .. bytes];
         static byte[] Number(long value) => [.. BitConverter.GetBytes(value).Reverse()];

@@ -46,7 +46,8 @@ public sealed class AuditRouteTests : IAsyncLifetime
         await FillAsync("acme", 7);
         var admin = _server.As("acme");
         List<string> seen = [];
-        for (string? cursor = ""; cursor is not null;)
+        var cursor = "";
+        while (cursor is not null)
         {
             var page = await admin.ReadAsync($"/v1/admin/audit?limit=10{(cursor.Length > 0 ? $"&cursor={cursor}" : "")}");
             seen.AddRange(page.Each("request_id"));
