@@ -5,6 +5,7 @@ using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Retention.Holds;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Memories;
 
@@ -156,6 +157,7 @@ internal sealed class MemoryService(
 
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
+            await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
             var write = await indexes.BeginAsync(session);
             await write.RemoveAsync(old.Sequence, old.Version + 1);
             await AuditLog.AppendAsync(
@@ -167,34 +169,33 @@ internal sealed class MemoryService(
         return isGone;
     }
 
-    /// <summary>Forgets all memories that the tenant has at this moment, a portion per write.</summary>
-    /// <returns>How many there were.</returns>
-    public async Task<int> ForgetAllAsync(Tenant tenant, CancellationToken ct)
+    /// <summary>Forgets all memories up to a place in the tenant's order, a portion per write.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="last">The place.</param>
+    /// <param name="forgotten">Runs in each write, with how many memories, versions and vectors it takes.</param>
+    /// <param name="ct">Ends it between two portions.</param>
+    public async Task ForgetAllAsync(Tenant tenant, long last, Func<Session, (int Memories, int Versions, int Vectors), Task> forgotten, CancellationToken ct)
     {
         const int portion = 500;
-        var last = await database.ReadAsync(tenant, MemoryStore.LastSequenceAsync, ct) ?? 0;
         await database.WriteAsync(tenant, async session =>
         {
             await indexes.EraseAsync(session);
             await vectors.EraseAsync(session);
         }, ct);
-        var forgotten = 0;
-        while (true)
+        int more;
+        do
         {
-            var (count, ofVectors) = await database.WriteAsync(tenant, async session =>
+            more = await database.WriteAsync(tenant, async session =>
             {
                 var gone = await MemoryVectors.ForgetPortionAsync(session, last, portion);
-                var memories = await MemoryStore.DeletePortionAsync(session, last, portion);
+                var (memories, versions) = await MemoryStore.DeletePortionAsync(session, last, portion);
                 await indexes.EraseAsync(session);
-                return (memories, gone);
+                await forgotten(session, (memories, versions, gone));
+                return memories + gone; // A memory has a vector of each of its generations: they may take longer.
             }, ct);
-            forgotten += count;
-            if (count == 0 && ofVectors == 0) // A memory has a vector of each of its generations: they may take longer.
-            {
-                archive.EraseTenant(tenant);
-                return forgotten;
-            }
         }
+        while (more > 0);
+        archive.EraseTenant(tenant);
     }
 
     /// <summary>What a memory was before its changes, newest first.</summary>

@@ -177,17 +177,14 @@ internal static class MemoryStore
         await session.SendAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", new { memory.Id });
     }
 
-    public static Task<long?> LastSequenceAsync(Session session) =>
-        session.ScalarAsync("SELECT last_sequence FROM tenants WHERE tenant_id = @Tenant", new { });
-
     /// <summary>Deletes one portion of a tenant's memories with their versions.</summary>
-    /// <returns>How many memories went.</returns>
-    public static async Task<int> DeletePortionAsync(Session session, long upTo, int limit)
+    /// <returns>How many went.</returns>
+    public static async Task<(int Memories, int Versions)> DeletePortionAsync(Session session, long upTo, int limit)
     {
         const string portion = "SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence <= @upTo ORDER BY sequence LIMIT @limit";
-        await session.ExecuteAsync(
+        var versions = await session.ExecuteAsync(
             $"DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN ({portion})", new { upTo, limit });
-        return await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit });
+        return (await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit }), versions);
     }
 
     public static Task SetEmbeddingStatusAsync(Session session, Guid id, string status) =>

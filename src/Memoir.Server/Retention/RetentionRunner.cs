@@ -111,7 +111,7 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
             archived++;
             if (item.Text is not null)
             {
-                await RetentionArchive.MovedAsync(session, memory.Id, file!);
+                await RetentionArchive.MovedAsync(session, item.Text, file!);
                 moved++;
             }
         }

@@ -2,9 +2,13 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Messages;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
@@ -17,8 +21,18 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default,
-            RetentionJson.Default, HoldsJson.Default);
+            MessagesJson.Default,
+            RecallJson.Default,
+            EmbeddingsJson.Default,
+            JobsJson.Default,
+            LimitsJson.Default,
+            AuditJson.Default,
+            RetentionJson.Default,
+            HoldsJson.Default,
+            PrivacyJson.Default,
+            BackupsJson.Default,
+            AccessJson.Default,
+            AdminJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

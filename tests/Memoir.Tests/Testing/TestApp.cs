@@ -62,9 +62,11 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     /// The same server once more, on the database of a running one, which must outlive it: what another process would be.
     /// What the one commits reaches the memory of the other by nothing but the database.
     /// </summary>
-    public static TestApp StartBeside(TestApp first)
+    /// <param name="first">The running one.</param>
+    /// <param name="time">A clock of its own, or that of the first.</param>
+    public static TestApp StartBeside(TestApp first, ManualTime? time = null)
     {
-        var app = new TestApp(first.Folder, first._settings, keepFolder: true) { Time = first.Time, _databaseClock = first.DatabaseClock, _first = first };
+        var app = new TestApp(first.Folder, first._settings, keepFolder: true) { Time = time ?? first.Time, _databaseClock = first.DatabaseClock, _first = first };
         app.StartServer();
         return app;
     }
@@ -160,7 +162,10 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         TestEngine engine, string folder, bool keepFolder, (string Key, string? Value)[] settings)
     {
         Assert.Equal(TestEngines.Current, engine);
-        var values = new Dictionary<string, string?> { ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0" };
+        var values = new Dictionary<string, string?>
+        {
+            ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0", ["GlobalRateLimit"] = "off", ["TenantRateLimit"] = "off", ["BlockAfterRefusals"] = "0",
+        };
         var app = new TestApp(folder, values, keepFolder);
         if (engine == TestEngine.Postgres)
         {

@@ -53,9 +53,13 @@ internal static class ArchiveStore
     }
 
     /// <summary>Forgets a text that stands in a file from now on.</summary>
-    public static async Task ForgetTextAsync(Session session, Guid id, string file)
+    public static async Task ForgetTextAsync(Session session, ArchivedText text, string file)
     {
-        await session.SendAsync("UPDATE memories SET content = '', archive_file = @file WHERE tenant_id = @Tenant AND id = @id", new { id, file });
-        await session.SendAsync("UPDATE memory_versions SET snapshot = '' WHERE tenant_id = @Tenant AND memory_id = @id", new { id });
+        await session.SendAsync("UPDATE memories SET content = '', archive_file = @file WHERE tenant_id = @Tenant AND id = @Id", new { text.Id, file });
+        foreach (var version in text.Versions.Keys)
+        {
+            await session.SendAsync(
+                "UPDATE memory_versions SET snapshot = '' WHERE tenant_id = @Tenant AND memory_id = @Id AND version = @version", new { text.Id, version });
+        }
     }
 }

@@ -62,16 +62,20 @@ internal sealed partial class RetentionArchive(
         return name;
     }
 
-    /// <summary>What has to move with a memory's text; null when it is too large to move.</summary>
+    /// <summary>
+    /// What has to move with a memory's text; null when it is too large to move. Versions in which it was another user's stay
+    /// in the database, where they are found when that one is erased.
+    /// </summary>
     public static async Task<ArchivedText?> CollectAsync(Session session, Memory memory)
     {
         var snapshots = memory.Version > 1 ? await ArchiveStore.ListSnapshotsAsync(session, memory.Id) : [];
-        var text = new ArchivedText(memory.Id, memory.Content, snapshots);
+        var own = snapshots.Where(version => MemorySnapshot.UserOf(version.Value) == memory.UserId).ToDictionary();
+        var text = new ArchivedText(memory.Id, memory.Content, own);
         return text.Characters <= LargestText ? text : null;
     }
 
     /// <summary>Says in the transaction that archives a memory that its text stands in a file.</summary>
-    public static Task MovedAsync(Session session, Guid id, string file) => ArchiveStore.ForgetTextAsync(session, id, file);
+    public static Task MovedAsync(Session session, ArchivedText text, string file) => ArchiveStore.ForgetTextAsync(session, text, file);
 
     /// <summary>Puts a memory's text back into the database. The file is told by <see cref="NoteGoneAsync"/>.</summary>
     public static async Task PutBackAsync(Session session, ArchivedText text)

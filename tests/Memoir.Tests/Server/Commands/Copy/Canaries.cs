@@ -1,4 +1,4 @@
-using Memoir.Server.Commands.Copy;
+using Memoir.Server.Backups.Rows;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 
@@ -72,6 +72,7 @@ internal static class Canaries
         ("jobs", "status", _) => "dead",
         ("embedding_generations", "role", _) => "retired",
         ("embedding_generations", "is_chosen", _) => row % 2,
+        ("erasures", "is_whole_tenant", _) => row % 2,
         _ when isNullable && row % 3 == 1 => null,
         ("memories", "content", _) when row % 10_000 == 7 => Long(row),
         (_, _, "TEXT") => $"{table}.{column} {tenant} {row} “é\u0301” \U0001F98A \u202e\u0001\t\r\n{{}}",
