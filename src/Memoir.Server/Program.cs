@@ -3,6 +3,7 @@ using Memoir.Kit.Hosting;
 using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Analytics;
 using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Commands;
@@ -30,6 +31,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddJobs();
     builder.AddRetention();
     builder.AddPrivacy();
+    builder.AddAnalytics();
     builder.AddAdmin();
     builder.AddAudit();
     builder.AddBackups();
@@ -59,6 +61,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapPrivacy();
     app.MapAudit();
     app.MapBackups();
+    app.MapAnalytics();
     app.MapOpenApiDocument();
     app.MapDocs();
 }));

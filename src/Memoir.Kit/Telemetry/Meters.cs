@@ -41,6 +41,7 @@ public sealed class Meters
     private readonly Counter<long> _archived;
     private readonly Counter<long> _deletedByRetention;
     private readonly Histogram<double> _retentionSeconds;
+    private readonly Counter<long> _searchLogDropped;
 
     public Meters(IMeterFactory factory)
     {
@@ -70,6 +71,7 @@ public sealed class Meters
         _auditSealed = Meter.CreateCounter<long>("audit_records_sealed_total", description: "Audit records that got their place in a chain.");
         _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
         _denialsDropped = Meter.CreateCounter<long>("audit_denials_dropped_total", description: "Denied requests without a record of their own: counted at most.");
+        _searchLogDropped = Meter.CreateCounter<long>("search_log_dropped_total", description: "Searches that were not recorded: too many waited, or for too long.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
@@ -77,6 +79,8 @@ public sealed class Meters
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
         Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
         Meter.CreateObservableGauge("audit_unsealed_seconds", () => AuditUnsealedSeconds(), "s", "Age of the oldest audit record without a place in its chain.");
+        Meter.CreateObservableGauge("ready", IsReady, description: "1 while the process should get requests, 0 while it should not.");
+        Meter.CreateObservableGauge("dependency_state", DependencyStates, description: "What the process needs: 0 works, 1 works with less, 2 does not work.");
         ObserveProcess();
     }
 
@@ -97,6 +101,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<double> AuditUnsealedSeconds { get; set; } = static () => 0;
+
+    /// <summary>What readiness found last; null before it was asked.</summary>
+    public HealthReport? Health { get; set; }
 
     internal Meter Meter { get; }
 
@@ -155,6 +162,8 @@ public sealed class Meters
 
     public void RetentionRunFinished(TimeSpan elapsed) => _retentionSeconds.Record(elapsed.TotalSeconds);
 
+    public void SearchLogDropped(int count) => _searchLogDropped.Add(count);
+
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
     internal void Prime()
     {
@@ -162,6 +171,7 @@ public sealed class Meters
         _messagesCreated.Add(0);
         _addressBlocks.Add(0);
         _indexLoads.Add(0);
+        _searchLogDropped.Add(0);
         _archived.Add(0);
         _deletedByRetention.Add(0);
         _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));
@@ -200,6 +210,11 @@ public sealed class Meters
     private static string Label(bool value) => value ? "true" : "false";
 
     private static InstrumentAdvice<double> Buckets(params double[] bounds) => new() { HistogramBucketBoundaries = bounds };
+
+    private IEnumerable<Measurement<long>> IsReady() => Health is { } health ? [new(health.IsReady ? 1 : 0)] : [];
+
+    private IEnumerable<Measurement<long>> DependencyStates() =>
+        Health?.Entries.Select(entry => new Measurement<long>((long)entry.State, new KeyValuePair<string, object?>("dependency", entry.Name))) ?? [];
 
     private void ObserveProcess()
     {

@@ -108,10 +108,17 @@ internal static class AdminFeature
         return Answer.Of(report.IsReady ? 200 : 503, answer, WireJson.Of<ReadinessResponse>(), location: null);
     }
 
-    private static async Task<IResult> MetricsAsync(PrometheusText metrics, IOptions<AdminOptions> options, CancellationToken ct) =>
-        options.Value.MetricsEnabled
-            ? Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType)
-            : throw ProblemException.NotFound("Metrics are switched off.");
+    private static async Task<IResult> MetricsAsync(
+        PrometheusText metrics, Meters meters, Readiness readiness, IOptions<AdminOptions> options, CancellationToken ct)
+    {
+        if (!options.Value.MetricsEnabled)
+        {
+            throw ProblemException.NotFound("Metrics are switched off.");
+        }
+
+        meters.Health = await readiness.CheckAsync(ct);
+        return Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType);
+    }
 
     private static async Task<IResult> TestIsolationAsync(HttpContext http, IsolationSelfTest test, CancellationToken ct) => Answer.Ok(
         await test.RunAsync(new Writer(Caller.Of(http).Credential, "selftest", RequestId.Of(http)), ct), WireJson.Of<IsolationReport>());

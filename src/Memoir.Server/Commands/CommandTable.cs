@@ -11,6 +11,7 @@ using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
+using Memoir.Server.Commands.Loadtest;
 
 namespace Memoir.Server.Commands;
 
@@ -21,7 +22,7 @@ internal static class CommandTable
     [
         DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
-        AuditCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
+        AuditCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

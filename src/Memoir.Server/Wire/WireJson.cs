@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Analytics;
 using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
@@ -31,6 +32,7 @@ internal static class WireJson
             HoldsJson.Default,
             PrivacyJson.Default,
             BackupsJson.Default,
+            AnalyticsJson.Default,
             AccessJson.Default,
             AdminJson.Default);
 

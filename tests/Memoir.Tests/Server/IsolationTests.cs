@@ -134,6 +134,7 @@ public sealed partial class IsolationTests
             "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN",
             "FROM erasures WHERE completed_at IS NULL AND requested_at", "FROM erasures WHERE rewritten_at IS NULL", "UPDATE erasures SET rewritten_at",
             "FROM audit_records WHERE position IS NULL GROUP BY tenant_id", "FROM audit_records WHERE tenant_id > @after",
+            "SELECT tenant_id FROM tenants WHERE tenant_id > @after", // forgetting old searches, tenant by tenant
         ];
         var statements =
             from file in Architecture.SourceText.Files("*.cs")
@@ -164,7 +165,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"^\s*(SELECT|INSERT|UPDATE|DELETE)\b")]
     private static partial Regex Statement();
 
-    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures)\b")]
+    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log)\b")]
     private static partial Regex Table();
 
     private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)
@@ -187,6 +188,9 @@ public sealed partial class IsolationTests
                     new Tenant(tenant), s => server.Services.GetRequiredService<Memoir.Kit.Jobs.JobQueue>().EnqueueAsync(s, "none", tenant), Ct);
             }
 
+            await a.SearchAsync(CanaryA);
+            await b.SearchAsync(CanaryB);
+            await server.Services.GetRequiredService<Memoir.Server.Analytics.SearchLogWriter>().FlushAsync(Ct);
             var jobB = (await b.ReadAsync("/v1/jobs")).Each("id").Single();
             return new World(a, b, messageA, messageB, keyB.Text("id")!, cursor, jobB);
         }
@@ -228,7 +232,7 @@ public sealed partial class IsolationTests
                     "/v1/conversations", "/v1/conversations?tenant_id=b", $"/v1/conversations?cursor={CursorB}", "/v1/conversations/same/messages", "/v1/conversations/only-of-b/messages",
                     $"/v1/conversations/same/messages?cursor={CursorB}", $"/v1/conversations/same/messages?cursor={CursorB}&tenant_id=b", "/v1/admin/keys", $"/v1/admin/keys?cursor={CursorB}",
                     "/v1/jobs", "/v1/jobs?tenant_id=b", $"/v1/jobs?cursor={CursorB}", $"/v1/jobs/{JobB}", $"/v1/jobs/{JobB}?tenant_id=b",
-                    "/metrics", "/v1/admin/health", "/v1/admin/readiness", "/openapi.json", "/v1/tenants/b/data",
+                    "/metrics", "/v1/admin/health", "/v1/admin/readiness", "/openapi.json", "/v1/admin/analytics", "/v1/admin/analytics?tenant_id=b", "/v1/admin/analytics?since=2026-01-01T00:00:00Z", "/v1/tenants/b/data",
                 ])
             {
                 yield return ("GET", url, null);

@@ -14,6 +14,8 @@ internal static class CopiedRows
         public required long IndexEpoch { get; init; }
 
         public required long GenerationChange { get; init; }
+
+        public required long SearchesErasedAt { get; init; }
     }
 
     internal sealed record MemoryRow
@@ -319,5 +321,23 @@ internal static class CopiedRows
         public required long BlockedAt { get; init; }
 
         public required long Until { get; init; }
+    }
+    internal sealed record SearchRow
+    {
+        public required Guid Id { get; init; }
+
+        public required long At { get; init; }
+
+        public string? UserId { get; init; }
+
+        public string? ConversationId { get; init; }
+
+        public required string Query { get; init; }
+
+        public required long Hits { get; init; }
+
+        public required long Degraded { get; init; }
+
+        public required double Milliseconds { get; init; }
     }
 }

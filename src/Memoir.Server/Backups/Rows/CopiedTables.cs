@@ -29,6 +29,7 @@ internal static class CopiedTables
         new CopiedTable<BlockedAddressRow>("blocked_addresses", nameof(BlockedAddressRow.Address)),
         new CopiedTable<RetentionPolicyRow>("retention_policies"),
         new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
+        new CopiedTable<SearchRow>("search_log", nameof(SearchRow.Id)),
     ];
 
     /// <summary>Everybody who has rows in any of them, in the order of their names.</summary>

@@ -146,6 +146,31 @@ internal sealed class MemoirClient : IDisposable
         tenant is null ? $"v1/admin/audit/verify?all=true&limit=200{(cursor is null ? "" : $"&cursor={cursor}")}" : $"v1/admin/audit/verify?tenant_id={Uri.EscapeDataString(tenant)}",
         null, Reads<AuditVerification>(), null, ct))!;
 
+    /// <summary>Sends a request once: what comes of it is the caller's to judge.</summary>
+    public async Task<OneAnswer> SendOnceAsync(HttpMethod method, string path, byte[]? body, CancellationToken ct)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, Relative(path));
+            if (body is not null)
+            {
+                request.Content = new ByteArrayContent(body);
+                request.Content.Headers.ContentType = new MediaTypeHeaderValue(Answer.Json);
+            }
+
+            using var answer = await _http.SendAsync(request, ct);
+            return new OneAnswer((int)answer.StatusCode, answer.Headers.RetryAfter?.Delta, await answer.Content.ReadAsByteArrayAsync(ct));
+        }
+        catch (HttpRequestException)
+        {
+            return OneAnswer.None;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return OneAnswer.None;
+        }
+    }
+
     public void Dispose() => _http.Dispose();
 
     /// <summary>What is long in coming or going is not tried again.</summary>
@@ -262,4 +287,13 @@ internal sealed class MemoirClient : IDisposable
 
         return $"the server answered {(int)status}";
     }
+}
+
+/// <summary>What came of one request.</summary>
+/// <param name="Status">Null when there was no answer.</param>
+/// <param name="RetryAfter">The pause that the server asks for.</param>
+/// <param name="Body">All of it.</param>
+internal sealed record OneAnswer(int? Status, TimeSpan? RetryAfter, byte[] Body)
+{
+    public static OneAnswer None { get; } = new(null, null, []);
 }

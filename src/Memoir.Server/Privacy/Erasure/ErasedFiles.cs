@@ -19,6 +19,7 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
         ("idempotency_keys", counts => counts.IdempotencyKeys),
         ("jobs", counts => counts.Jobs),
         ("api_keys", counts => counts.Keys),
+        ("search_log", counts => counts.Searches),
     ];
 
     /// <summary>Tables in which nothing of a subject ever is.</summary>

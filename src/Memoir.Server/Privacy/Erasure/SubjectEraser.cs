@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Analytics;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
 
@@ -30,14 +31,16 @@ internal sealed class SubjectEraser
     private readonly RecallIndexes _indexes;
     private readonly IndexMerger _merger;
     private readonly RetentionArchive _archive;
+    private readonly TimeProvider _time;
     private readonly SubjectPart[] _parts;
 
-    public SubjectEraser(Database database, RecallIndexes indexes, IndexMerger merger, RetentionArchive archive)
+    public SubjectEraser(Database database, RecallIndexes indexes, IndexMerger merger, RetentionArchive archive, TimeProvider time)
     {
         _database = database;
         _indexes = indexes;
         _merger = merger;
         _archive = archive;
+        _time = time;
 
         // What was made from a memory comes before it, for it is found by it; the stored index after all that it holds.
         _parts =
@@ -46,6 +49,7 @@ internal sealed class SubjectEraser
             new SubjectPart("memories", EraseMemoriesAsync),
             new SubjectPart("versions", EraseVersionsAsync),
             new SubjectPart("jobs", EraseJobsAsync),
+            new SubjectPart("searches", EraseSearchesAsync),
             new SubjectPart("index", (erasure, _, ct) => _merger.RewriteAsync(erasure.Tenant, ct)),
         ];
     }
@@ -147,6 +151,14 @@ internal sealed class SubjectEraser
                 await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Jobs = await SubjectStore.DeleteJobsAsync(session, named, blamed) }), ct);
         }
 
+        return true;
+    }
+
+    private async Task<bool> EraseSearchesAsync(ErasureRow erasure, ErasureBudget budget, CancellationToken ct)
+    {
+        var now = _time.Now();
+        await _database.WriteAsync(erasure.Tenant, async session =>
+            await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Searches = await SearchLog.EraseUserAsync(session, erasure.UserId!, now) }), ct);
         return true;
     }
 }

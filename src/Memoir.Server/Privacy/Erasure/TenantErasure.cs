@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Access;
+using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 using Memoir.Server.Retention.Holds;
 
@@ -29,7 +30,8 @@ internal sealed class TenantErasure(Database database, MemoryService memories, A
             ct);
         await database.WriteAsync(erasure.Tenant, async session =>
         {
-            await ErasureStore.AddAsync(session, erasure.Id, await SubjectStore.DeleteRestAsync(session));
+            var rest = await SubjectStore.DeleteRestAsync(session);
+            await ErasureStore.AddAsync(session, erasure.Id, rest with { Searches = await SearchLog.EraseAllAsync(session, time.Now()) });
             session.AfterCommit(keys.ForgetCached);
         }, ct);
         await records.CompleteAsync(erasure, "tenant.erase", ct);

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Memoir.Bench.Load;
+namespace Memoir.Server.Commands.Loadtest;
 
 /// <summary>Counts latencies in nanoseconds in log-linear buckets, each less than 0.8 % wide, without allocating.</summary>
 internal sealed class LatencyHistogram
