@@ -280,7 +280,7 @@ public sealed class ArchiveFolderTests : IDisposable
         await server.StoreAgedAsync("One.", 40);
         await server.RunAsync();
 
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Files.Single()));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, new FileInfo(Files.Single()).UnixFileMode);
         Assert.Equal(
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, new DirectoryInfo(Path.GetDirectoryName(Files.Single())!).UnixFileMode);
     }

@@ -3,7 +3,6 @@ using Memoir.Server.Embeddings.Stored;
 using Memoir.Tests.Server.Processes;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Server.Processes.TwoProcesses;
-using static Memoir.Tests.Server.Retention.RetentionWorld;
 using static Memoir.Tests.Testing.Wire;
 
 namespace Memoir.Tests.Server.Retention;

@@ -138,7 +138,7 @@ public sealed class CutOffRunTests
         })];
     }
 
-    private static Task QueueAsync(TestApp server, string tenant) => server.Services.GetRequiredService<Database>().WriteAsync(
+    private static Task<Guid> QueueAsync(TestApp server, string tenant) => server.Services.GetRequiredService<Database>().WriteAsync(
         new Tenant(tenant), session => server.Services.GetRequiredService<JobQueue>().EnqueueAsync(session, RetentionJob.JobKind, "archive,delete"), Ct);
 
     private static Task<long> OpenJobsAsync(TestApp server) =>
