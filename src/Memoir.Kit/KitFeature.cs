@@ -7,6 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Memoir.Kit.Audit;
+using Memoir.Kit.Audit.Chain;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
@@ -41,6 +43,7 @@ public static class KitFeature
             : ActivatorUtilities.CreateInstance<LocalPermits>(services));
         builder.Services.AddSingleton<JobQueue>();
         builder.Services.AddSingleton<Schedule>();
+        builder.AddAuditTrail();
         builder.Services.AddHostedService<Drain>();
         builder.AddBackground<JobWorker>(ServerRole.Worker);
         builder.AddListener();
@@ -57,6 +60,18 @@ public static class KitFeature
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
         app.UseRequestTimeouts();
+    }
+
+    /// <summary>In every role: each seals what it finds, and each denies.</summary>
+    private static void AddAuditTrail(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<AuditTrail>();
+        builder.Services.AddSingleton<DenialLog>();
+        builder.Services.AddSingleton<AuditSealer>();
+        builder.Services.AddSingleton<CheckpointWriter>();
+        builder.Services.AddSingleton<AuditVerifier>();
+        builder.Services.AddSingleton<AuditKeeper>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<AuditKeeper>());
     }
 
     private static void AddListener(this WebApplicationBuilder builder)

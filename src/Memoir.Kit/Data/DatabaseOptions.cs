@@ -80,6 +80,9 @@ public sealed class StartupException(string message, Exception? inner) : Excepti
     /// <summary>Another process holds the database.</summary>
     public bool IsInUse { get; init; }
 
+    /// <summary>The database's file is not as it was written.</summary>
+    public bool IsDamage { get; init; }
+
     /// <summary>The same start may succeed later without anybody's doing: the server is down, starting, or has no connection to spare.</summary>
     public bool MayPass { get; init; }
 }

@@ -131,6 +131,11 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         return key;
     }
 
+    /// <returns>The key that this secret opened once, if it was just looked for and not recognised; null for any other.</returns>
+    public ApiKey? FindFormer(string secret) =>
+        secret.Length == KeyLength && _byPrefix.TryGetValue(secret[..PrefixLength], out var seen) && seen.Key is { } key
+        && Secrets.AreEqual(Secrets.Hash(secret), key.Hash) ? key : null;
+
     /// <summary>Writes down when keys were last used: at most once a minute each, never on a request's time.</summary>
     public async Task SaveUsesAsync(CancellationToken ct)
     {

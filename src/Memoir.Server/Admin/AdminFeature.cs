@@ -18,7 +18,6 @@ internal static class AdminFeature
     public static void AddAdmin(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<AdminOptions, AdminOptionsValidator>();
-        builder.Services.AddSingleton<ErasureService>();
         builder.Services.AddSingleton<IReadinessProbe, DatabaseProbe>();
         builder.Services.AddSingleton<IReadinessProbe, EmbeddingsProbe>();
         builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
@@ -64,9 +63,6 @@ internal static class AdminFeature
         app.MapPost(IsolationSelfTest.Route, TestIsolationAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Plant canaries in two tenants and prove that no route reads or writes across.")
             .Describe<IsolationReport>(StatusCodes.Status200OK);
-        app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
-            .WithSummary("Erase everything of a tenant.")
-            .Describe(StatusCodes.Status204NoContent);
     }
 
     private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());
@@ -112,20 +108,20 @@ internal static class AdminFeature
         return Answer.Of(report.IsReady ? 200 : 503, answer, WireJson.Of<ReadinessResponse>(), location: null);
     }
 
-    private static async Task<IResult> MetricsAsync(PrometheusText metrics, IOptions<AdminOptions> options, CancellationToken ct) =>
-        options.Value.MetricsEnabled
-            ? Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType)
-            : throw ProblemException.NotFound("Metrics are switched off.");
+    private static async Task<IResult> MetricsAsync(
+        PrometheusText metrics, Meters meters, Readiness readiness, IOptions<AdminOptions> options, CancellationToken ct)
+    {
+        if (!options.Value.MetricsEnabled)
+        {
+            throw ProblemException.NotFound("Metrics are switched off.");
+        }
+
+        meters.Health = await readiness.CheckAsync(ct);
+        return Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType);
+    }
 
     private static async Task<IResult> TestIsolationAsync(HttpContext http, IsolationSelfTest test, CancellationToken ct) => Answer.Ok(
         await test.RunAsync(new Writer(Caller.Of(http).Credential, "selftest", RequestId.Of(http)), ct), WireJson.Of<IsolationReport>());
-
-    private static async Task<IResult> EraseAsync(HttpContext http, string tenantId, ErasureService erasure, CancellationToken ct)
-    {
-        var caller = Caller.Of(http);
-        await erasure.EraseTenantAsync(caller.ActIn(http, tenantId), new Writer(caller.Credential, "rest", RequestId.Of(http)), ct);
-        return Answer.NoContent;
-    }
 
     private static DependencyResponse ToResponse(ReadinessEntry entry) => new(
         entry.State.ToString().ToLowerInvariant(), entry.Detail, Math.Round(entry.Elapsed.TotalMilliseconds, 3));

@@ -4,8 +4,8 @@ using Memoir.Kit.Jobs;
 
 namespace Memoir.Server.Admin;
 
-/// <summary>Forgets idempotency keys and jobs whose time is over: once a minute, by one of the processes on the database.</summary>
-internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule, TimeProvider time)
+/// <summary>Forgets idempotency keys and jobs whose time is over, and has other rooms look after what is theirs: once a minute, by one of the processes on the database.</summary>
+internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule, IEnumerable<IUpkeep> others, TimeProvider time)
 {
     public static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
@@ -24,6 +24,11 @@ internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule
 
         while (await jobs.PurgeAsync(ct) > 0)
         {
+        }
+
+        foreach (var other in others)
+        {
+            await other.RunAsync(ct);
         }
     }
 }

@@ -115,7 +115,8 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             body.Example = notes.RequestOf(_name);
         }
 
-        foreach (var (_, answer) in Successes)
+        var first = Successes.Select(answer => answer.Status).FirstOrDefault();
+        foreach (var (_, answer) in Successes.Where(answer => answer.Status == first || answer.Status[0] != '2'))
         {
             foreach (var body in answer.Content?.Values ?? [])
             {

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Memoir.Kit.Data;
-using Memoir.Kit.Telemetry;
 using Memoir.Kit.Telemetry.Tracing;
+using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
@@ -10,7 +10,7 @@ using Memoir.Server.Tenants;
 namespace Memoir.Server.Recall;
 
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
-internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, RecallRanking ranking, Meters meters, TimeProvider time)
+internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, RecallRanking ranking, SearchLog searches, TimeProvider time)
 {
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
@@ -26,9 +26,10 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
 
         var (items, isCut) = Arrange(found);
         var reason = found.Ranking.DegradedReason;
-        meters.Searched(Name(question.Mode), reason is not null, Stopwatch.GetElapsedTime(started));
+        var answer = new RecallAnswer(items, reason, isCut);
+        searches.Add(tenant, question, Name(question.Mode), answer, Stopwatch.GetElapsedTime(started));
         span?.SetTag("memoir.search.mode", Name(question.Mode)).SetTag("memoir.search.results", items.Count).SetTag("memoir.search.degraded", reason is not null);
-        return new RecallAnswer(items, reason, isCut);
+        return answer;
     }
 
     /// <summary>Ranks with what is in memory, then reads the rows, and with them whether another process has written more.</summary>

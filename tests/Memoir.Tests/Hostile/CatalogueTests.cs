@@ -1,5 +1,6 @@
 using System.Globalization;
 using Memoir.Tests.Architecture;
+using Memoir.Tests.Server.Privacy;
 using Memoir.Tests.Testing;
 
 namespace Memoir.Tests.Hostile;
@@ -30,6 +31,11 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
         ("L03", "3,000 requests beyond the limit, sixteen at a time", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.A_flood_beyond_the_limit_is_told_to_wait_and_others_are_served)}"),
         ("L03", "a flood of refusals as fast as they are answered: what honest callers and the processor notice", "tests/faults/run.sh overload"),
         ("L07", "a million addresses beyond their limits: what counts them stays bounded", "RateLimitTests.A_million_addresses_take_bounded_memory_and_none_gets_more_than_its_limit"),
+        ("L05", "a second export of a tenant while one is under way", $"{nameof(ExportTests)}.{nameof(ExportTests.One_export_of_a_tenant_at_a_time)}"),
+        ("X07", "an erasure of what is being exported", $"{nameof(ExportTests)}.{nameof(ExportTests.An_erasure_ends_an_export_under_way_before_its_receipt)}"),
+        ("Y20", "bad lines, other line ends, empty lines in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.A_bad_line_is_refused_alone_and_line_ends_and_empty_lines_do_not_matter)}"),
+        ("Y20", "a line over the limit in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.What_is_no_export_is_refused)}"),
+        ("Z10", "an export by who may only read and write", $"{nameof(ExportTests)}.{nameof(ExportTests.Who_writes_exports_nothing)}"),
         ("L07", "searches in tenants that do not exist leave nothing in memory", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Tenants_that_are_made_up_leave_nothing_in_memory)}"),
     ];
 

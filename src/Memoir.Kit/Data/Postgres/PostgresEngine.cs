@@ -54,6 +54,25 @@ internal sealed class PostgresEngine : IDatabaseEngine
         }
     }
 
+    public async Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct)
+    {
+        _source.Clear(); // A connection that a restart of the server broke is found out before long work, not in it.
+        await using var connection = await PoolExhaustedException.OpenAsync(_source, ct);
+        var transaction = PostgresTransaction.OfRead(tenant: null, ct);
+        try
+        {
+            return await work(new Snapshot(tenant =>
+            {
+                transaction.TurnTo(tenant);
+                return new PostgresSession(connection, transaction, tenant, mayWrite: false);
+            }));
+        }
+        finally
+        {
+            await transaction.RollBackAsync(connection);
+        }
+    }
+
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
     public Task<EngineReport> InspectAsync(CancellationToken ct) => ReadAsync(
@@ -110,6 +129,8 @@ internal sealed class PostgresEngine : IDatabaseEngine
             await transaction.RollBackAsync(connection);
         }
     }
+
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => TableRewrite.RunAsync(_admin, tables, ct);
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Engines;
 using System.Collections.Concurrent;
 using Memoir.Kit.Limits;
 using Microsoft.Data.Sqlite;
@@ -45,6 +46,17 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns tur
 
             turns.Leave();
         }
+    }
+
+    /// <summary>On a connection of its own: it lasts long, and must not take one from the requests.</summary>
+    public async Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        using var connection = open();
+        using var statements = new PreparedStatements(connection);
+        statements.Execute("BEGIN", None, tenant: null);
+        statements.Scalar("SELECT COUNT(*) FROM sqlite_master", None, tenant: null); // The instant is that of the first read.
+        return await work(new Snapshot(tenant => new SqliteSession(connection, statements, tenant, mayWrite: false)));
     }
 
     public void Dispose()
