@@ -29,7 +29,7 @@ public sealed class DatabaseOptions
 
     /// <summary>How long a read or a search waits for its turn before its caller is told 503 <c>overloaded</c>.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
-    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(1);
 
     public bool IsPostgres => Postgres.PostgresAddress.IsOne(DatabaseUrl);
 

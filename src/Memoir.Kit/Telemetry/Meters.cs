@@ -75,6 +75,7 @@ public sealed class Meters
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
+        Meter.CreateObservableGauge("blocked_addresses", () => BlockedAddresses(), description: "Addresses that are not answered for a while, as this process knows them.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
         Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
@@ -89,6 +90,9 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> JobsDead { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<long> BlockedAddresses { get; set; } = static () => 0;
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> WriteQueueDepth { get; set; } = static () => 0;

@@ -11,19 +11,33 @@ namespace Memoir.Server.Limits;
 /// The addresses that are not answered for a while. They are stored, so that a restart lifts no block, and every process has
 /// them in memory, so that a blocked address costs nothing.
 /// </summary>
-internal sealed partial class BlockedAddresses(
-    Database database, DefaultTenant tenant, Meters meters, TimeProvider time, ILogger<BlockedAddresses> logger)
+internal sealed partial class BlockedAddresses
 {
     public static readonly TimeSpan Duration = TimeSpan.FromMinutes(15);
 
     /// <summary>So many at a time; an attacker with more networks than that is only limited.</summary>
     private const int Most = 10_000;
 
+    private readonly Database _database;
+    private readonly DefaultTenant _tenant;
+    private readonly Meters _meters;
+    private readonly TimeProvider _time;
+    private readonly ILogger<BlockedAddresses> _logger;
     private readonly ConcurrentDictionary<string, bool> _underWay = new(StringComparer.Ordinal);
     private volatile ConcurrentDictionary<string, DateTimeOffset>? _known;
 
     /// <summary>Counts blocks made and lifted here, so that a list which one of these overtook is not kept.</summary>
     private int _changes;
+
+    public BlockedAddresses(Database database, DefaultTenant tenant, Meters meters, TimeProvider time, ILogger<BlockedAddresses> logger)
+    {
+        _database = database;
+        _tenant = tenant;
+        _meters = meters;
+        _time = time;
+        _logger = logger;
+        meters.BlockedAddresses = () => _known is { } known ? known.Count(blocked => blocked.Value > time.GetUtcNow()) : 0;
+    }
 
     /// <returns>For how long it is still blocked, or null.</returns>
     public async ValueTask<TimeSpan?> WaitAsync(string address, CancellationToken ct)
@@ -40,7 +54,7 @@ internal sealed partial class BlockedAddresses(
             }
         }
 
-        var now = time.GetUtcNow();
+        var now = _time.GetUtcNow();
         return _known is { IsEmpty: false } known && known.TryGetValue(address, out var until) && until > now ? until - now : null;
     }
 
@@ -48,7 +62,7 @@ internal sealed partial class BlockedAddresses(
     public async Task ReadAnewAsync(CancellationToken ct)
     {
         var changes = Volatile.Read(ref _changes);
-        var rows = await database.ReadAsync(tenant.Tenant, session => BlockedAddressStore.ListAsync(session, "", time.Now(), Most), ct);
+        var rows = await _database.ReadAsync(_tenant.Tenant, session => BlockedAddressStore.ListAsync(session, "", _time.Now(), Most), ct);
         var read = new ConcurrentDictionary<string, DateTimeOffset>(rows.Select(row => KeyValuePair.Create(row.Address, row.Until)), StringComparer.Ordinal);
         if (changes == Volatile.Read(ref _changes) || _known is null)
         {
@@ -65,9 +79,9 @@ internal sealed partial class BlockedAddresses(
 
         try
         {
-            var now = time.Now();
+            var now = _time.Now();
             var blocked = new BlockedAddress { Address = address, BlockedAt = now, Until = now + Duration };
-            var isNew = await database.WriteAsync(tenant.Tenant, async session =>
+            var isNew = await _database.WriteAsync(_tenant.Tenant, async session =>
             {
                 session.AfterCommit(() => Changed(known => known[address] = blocked.Until));
                 if (!await BlockedAddressStore.BlockAsync(session, blocked))
@@ -75,12 +89,12 @@ internal sealed partial class BlockedAddresses(
                     return false;
                 }
 
-                await AuditLog.AppendAsync(session, new AuditRecord("server", "address.block", address, 1, requestId), now);
+                await AuditLog.AppendAsync(session, new AuditRecord("server", "address.block", address, 1, requestId) { Address = address }, now);
                 return true;
             }, ct);
             if (isNew)
             {
-                meters.AddressBlocked();
+                _meters.AddressBlocked();
                 LogBlocked(address, blocked.Until);
             }
         }
@@ -91,14 +105,14 @@ internal sealed partial class BlockedAddresses(
     }
 
     public Task<IReadOnlyList<BlockedAddress>> ListAsync(string after, int limit, CancellationToken ct) =>
-        database.ReadAsync(tenant.Tenant, session => BlockedAddressStore.ListAsync(session, after, time.Now(), limit), ct);
+        _database.ReadAsync(_tenant.Tenant, session => BlockedAddressStore.ListAsync(session, after, _time.Now(), limit), ct);
 
     /// <returns>False when it was not blocked.</returns>
     public async Task<bool> LiftAsync(string address, string actor, string requestId, CancellationToken ct)
     {
-        var isLifted = await database.WriteAsync(tenant.Tenant, async session =>
+        var isLifted = await _database.WriteAsync(_tenant.Tenant, async session =>
         {
-            var now = time.Now();
+            var now = _time.Now();
             if (!await BlockedAddressStore.LiftAsync(session, address, now))
             {
                 return false;
@@ -117,7 +131,7 @@ internal sealed partial class BlockedAddresses(
     }
 
     public Task PurgeAsync(CancellationToken ct) =>
-        database.WriteAsync(tenant.Tenant, session => BlockedAddressStore.PurgeAsync(session, time.Now()), ct);
+        _database.WriteAsync(_tenant.Tenant, session => BlockedAddressStore.PurgeAsync(session, _time.Now()), ct);
 
     private void Changed(Action<ConcurrentDictionary<string, DateTimeOffset>> change)
     {

@@ -71,6 +71,7 @@ public sealed class BlockedAddressTests
         await using var server = await TestApp.StartAsync(engine, Blocking);
         await RefuseAsync(server, Attacker, 60);
         await RefuseAsync(server, "2001:db8:1:2:3::4", 60);
+        Assert.Contains("\nblocked_addresses 2\n", await server.WithKey(TestApp.OperatorKey).GetStringAsync("/metrics", Ct), StringComparison.Ordinal);
         var listed = await server.WithKey(TestApp.OperatorKey).ReadAsync(Routes);
         var paged = await server.WithKey(TestApp.OperatorKey).ReadAsync(Routes + "?limit=1");
         var next = await server.WithKey(TestApp.OperatorKey).ReadAsync($"{Routes}?limit=1&cursor={paged.Text("next_cursor")}");
