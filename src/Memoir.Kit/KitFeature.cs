@@ -12,6 +12,8 @@ using Memoir.Kit.Audit.Chain;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
+using Memoir.Kit.Limits;
+using Memoir.Kit.Limits.Shared;
 using Memoir.Kit.Security;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
@@ -32,9 +34,13 @@ public static class KitFeature
         builder.Services.AddSettings<SecurityOptions, SecurityOptionsValidator>();
         builder.Services.AddSettings<JobOptions, JobOptionsValidator>();
         builder.Services.AddSettings<HttpOptions, HttpOptionsValidator>();
+        builder.Services.AddSettings<LimitOptions, LimitOptionsValidator>();
         builder.Services.AddSingleton<Database>();
         builder.Services.AddSingleton<InstanceKeys>();
         builder.Services.AddSingleton<Transfers>();
+        builder.Services.AddSingleton<IPermits>(services => services.GetRequiredService<Database>().IsShared
+            ? ActivatorUtilities.CreateInstance<SharedPermits>(services)
+            : ActivatorUtilities.CreateInstance<LocalPermits>(services));
         builder.Services.AddSingleton<JobQueue>();
         builder.Services.AddSingleton<Schedule>();
         builder.AddAuditTrail();
@@ -43,11 +49,13 @@ public static class KitFeature
         builder.AddListener();
     }
 
-    /// <summary>The outer steps of the pipeline, in order: measure, frame, ask for a known host, route, limit the time.</summary>
+    /// <summary>The outer steps of the pipeline, in order: learn who calls, measure, frame, ask for a known origin and host, route, limit the time.</summary>
     public static void UseKit(this WebApplication app)
     {
+        app.UseMiddleware<ForwardedCaller>();
         app.UseRequestTelemetry();
         app.UseMiddleware<RequestFrame>();
+        app.UseMiddleware<AllowedOrigins>();
         app.UseMiddleware<AllowedHosts>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();

@@ -41,7 +41,7 @@ build_server
 port=$(free_port)
 key=$(python3 -c 'import secrets; print(secrets.token_hex(24))')
 env -u ASPNETCORE_URLS MEMORY_DATA_DIRECTORY="$work/data" MEMORY_PORT="$port" MEMORY_API_KEYS="$key" MEMORY_METRICS_TOKEN="$token" \
-  MEMORY_EMBEDDING_PROVIDER=mock MEMORY_DRAIN_SECONDS=0 dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
+  MEMORY_EMBEDDING_PROVIDER=mock MEMORY_DRAIN_SECONDS=0 MEMORY_GLOBAL_RATE_LIMIT=off MEMORY_TENANT_RATE_LIMIT=off dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
 server=$!
 base=http://127.0.0.1:$port
 await "$base/health" || { cat "$work/log"; fail "the server does not start"; }
@@ -75,15 +75,17 @@ done
 
 say "every query of the dashboard finds something"
 dashboard=deploy/grafana/dashboards/memoir.json
+pending=tests/deploy/pending-metrics.txt # Names that alerts and panels may use though nothing measures them yet.
 panels=0
 while read -r expression; do
+  if [ -s "$pending" ] && grep -qwFf "$pending" <<<"$expression"; then continue; fi
   # As Grafana would put its variables in.
   expression=${expression//\$__rate_interval/1m}
   expression=${expression//\$instance/.*}
   [ "$(query "$expression")" != 0 ] || fail "nothing for $expression"
   panels=$((panels + 1))
 done < <(jq -r '.panels[].targets[].expr' "$dashboard")
-[ "$panels" -ge 12 ] || fail "$panels queries"
+[ "$panels" -ge 18 ] || fail "$panels queries"
 [ "$(query 'no_such_metric_total')" = 0 ] || fail "Prometheus answers anything"
 
 # "or vector(0)" and comparisons hide a wrong name from the check above; this one reads the names themselves.
@@ -95,13 +97,16 @@ scrape >"$work/metrics"
 } | python3 -c '
 import re, sys
 live = {re.split("[{ ]", line)[0] for line in open(sys.argv[1]) if not line.startswith("#")} | {"up"}
+pending = set(open(sys.argv[2]).read().split())
+stale = sorted(pending & live)
 named = set()
 for expression in sys.stdin.read().splitlines():
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|without)\s*\([^)]*\)|\"[^\"]*\"", " ", expression)
     named |= {name for name, call in re.findall(r"\b([a-z][a-z_]+)\b\s*(\(?)", bare) if not call and name not in ("or", "and", "unless", "offset", "by")}
-missing = sorted(name for name in named if name not in live)
+missing = sorted(name for name in named if name not in live | pending)
 print(len(named), "metrics named")
+if stale: sys.exit("measured, so no longer pending: " + ", ".join(stale))
 sys.exit("not in /metrics: " + ", ".join(missing) if missing else 0)
-' "$work/metrics" || fail "a metric that does not exist is named"
+' "$work/metrics" "$pending" || fail "a metric that does not exist is named"
 grep -q 'datasource' "$dashboard" && [ "$(jq -r '[.panels[].datasource.uid] | unique | join(",")' "$dashboard")" = "$(sed -n 's/^ *uid: //p' deploy/grafana/provisioning/datasources/prometheus.yml)" ] || fail "a panel asks another source"
 pass "Prometheus, alerts and the dashboard"

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [postgres] [upgrade] [slow]"
+usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [postgres] [upgrade] [slow] [overload]"
 quick=false
 cycles=
 file_systems=xfs,ext4
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
       [ "$1" = --cycles ] && cycles=$2 || file_systems=$2
       shift
       ;;
-    kill9 | powercut | fsync | full | recovery | jobs | postgres | upgrade | slow) chosen+=("$1") ;;
+    kill9 | powercut | fsync | full | recovery | jobs | postgres | upgrade | slow | overload) chosen+=("$1") ;;
     *)
       echo "$usage" >&2
       exit 64
@@ -29,7 +29,7 @@ done
 named=${#chosen[@]}
 if [ "$named" = 0 ]; then
   chosen=(kill9 powercut fsync full recovery jobs slow)
-  $quick || chosen+=(postgres upgrade) # One round of it alone takes as long as a quick run may.
+  $quick || chosen+=(postgres upgrade overload) # One round of any of them alone takes as long as a quick run may.
 fi
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
@@ -219,6 +219,12 @@ slow() {
   local size=()
   $quick && size=(--quick)
   "$faults" slow "${size[@]}"
+}
+
+overload() {
+  local size=()
+  $quick && size=(--quick)
+  "$faults" overload "${size[@]}"
 }
 
 took=

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Memoir.Bench.Load;
 using Memoir.Kit.Data.Sqlite;
 using Microsoft.Data.Sqlite;
+using LatencyHistogram = Memoir.Server.Commands.Loadtest.LatencyHistogram;
 
 namespace Memoir.Bench.Limits;
 

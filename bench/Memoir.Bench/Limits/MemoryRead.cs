@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Memoir.Bench.Load;
+using LatencyHistogram = Memoir.Server.Commands.Loadtest.LatencyHistogram;
 
 namespace Memoir.Bench.Limits;
 

@@ -3,6 +3,7 @@ using Memoir.Bench.Hosts;
 using Memoir.Bench.Load;
 using Npgsql;
 using NpgsqlTypes;
+using LatencyHistogram = Memoir.Server.Commands.Loadtest.LatencyHistogram;
 
 namespace Memoir.Bench.Limits;
 

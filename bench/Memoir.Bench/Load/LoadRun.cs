@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using LatencyHistogram = Memoir.Server.Commands.Loadtest.LatencyHistogram;
 
 namespace Memoir.Bench.Load;
 

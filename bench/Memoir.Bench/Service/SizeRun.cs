@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Memoir.Bench.Corpus;
 using Memoir.Bench.Hosts;
 using Memoir.Bench.Load;
+using LatencyHistogram = Memoir.Server.Commands.Loadtest.LatencyHistogram;
 
 namespace Memoir.Bench.Service;
 

@@ -5,6 +5,9 @@ public static class ExitCode
 {
     public const int Done = 0;
 
+    /// <summary>What was measured is not what was asked for.</summary>
+    public const int Missed = 1;
+
     /// <summary>The command line is wrong.</summary>
     public const int Usage = 64;
 

@@ -58,6 +58,12 @@ public sealed class Database : IDisposable
     /// <inheritdoc cref="SystemWriteAsync{T}"/>
     public Task SystemWriteAsync(Func<Session, Task> work, CancellationToken ct) => _engine.WriteAsync(tenant: null, Answering(work), ct);
 
+    /// <summary>
+    /// Reads all tenants as they were at one instant, however long it takes. Writers do not wait for it; what they replace
+    /// is kept until it ends: the log of SQLite grows, PostgreSQL cleans nothing up.
+    /// </summary>
+    public Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct) => _engine.SnapshotAsync(work, ct);
+
     /// <inheritdoc cref="IDatabaseEngine.InspectAsync"/>
     public Task<EngineReport> InspectAsync(CancellationToken ct) => _engine.InspectAsync(ct);
 

@@ -113,6 +113,19 @@ public static class DurableFiles
         }
     }
 
+    /// <summary>Puts a closed file in the place of another of the same folder, which readers see whole, before or after.</summary>
+    /// <exception cref="IOException">The storage refused a step.</exception>
+    public static void Replace(string from, string path)
+    {
+        using (var file = File.OpenHandle(from, FileMode.Open, FileAccess.ReadWrite))
+        {
+            NativeSync.File(file);
+        }
+
+        File.Move(from, path, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
     /// <summary>Makes the folder and what is missing above it; a new one belongs to its owner alone.</summary>
     /// <returns>False when the folder was there already and others may enter it: the caller should say so.</returns>
     public static bool EnsurePrivateDirectory(string path)

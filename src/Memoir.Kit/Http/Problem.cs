@@ -19,6 +19,7 @@ public enum Problem
     ValidationFailed,
     IdempotencyKeyReused,
     RateLimited,
+    BackupIntegrity,
     Internal,
     Overloaded,
     Draining,
@@ -42,8 +43,8 @@ public static class Problems
     /// <summary>Seconds after which trying again makes sense; null when it does not.</summary>
     public static int? RetryAfter(this Problem problem) => problem switch
     {
-        Problem.Overloaded or Problem.IdempotencyInProgress => 1,
-        Problem.Draining or Problem.RateLimited => 5,
+        Problem.Overloaded or Problem.IdempotencyInProgress or Problem.RateLimited => 1,
+        Problem.Draining => 5,
         Problem.StorageUnavailable or Problem.DependencyUnavailable => 10,
         _ => null,
     };
@@ -83,6 +84,7 @@ public static class Problems
         Problem.ValidationFailed => (422, "validation-failed", "A field breaks its rule"),
         Problem.IdempotencyKeyReused => (422, "idempotency-key-reused", "The idempotency key was used for another request"),
         Problem.RateLimited => (429, "rate-limited", "Too many requests"),
+        Problem.BackupIntegrity => (422, "backup-integrity", "The backup is not as it was written"),
         Problem.Internal => (500, "internal", "Something went wrong here"),
         Problem.Overloaded => (503, "overloaded", "The server is busy"),
         Problem.Draining => (503, "draining", "The server is stopping"),

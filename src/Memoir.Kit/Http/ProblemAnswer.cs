@@ -20,7 +20,7 @@ public static class ProblemAnswer
         http.Items[Item] = problem;
         response.StatusCode = problem.Status();
         response.ContentType = MediaType;
-        if (problem.RetryAfter() is { } seconds)
+        if ((refusal.Wait is { } wait ? (int)Math.Ceiling(Math.Max(1, wait.TotalSeconds)) : problem.RetryAfter()) is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }

@@ -11,11 +11,14 @@ internal sealed class AccessOptions
     /// <summary>The tenant of an operator's or keyless caller that names none.</summary>
     public string DefaultTenant { get; set; } = "default";
 
-    /// <summary>Lets a scraper read <c>/metrics</c> and nothing else.</summary>
+    /// <summary>Lets a scraper read <c>/metrics</c> and nothing else; several, comma-separated, while one takes the place of another.</summary>
     public string MetricsToken { get; set; } = "";
 
-    public IEnumerable<string> OperatorKeys() =>
-        ApiKeys.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public IEnumerable<string> OperatorKeys() => Several(ApiKeys);
+
+    public IEnumerable<string> MetricsTokens() => Several(MetricsToken);
+
+    private static string[] Several(string secrets) => secrets.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }
 
 /// <summary>Refuses keys that could be guessed; never prints one.</summary>
@@ -28,9 +31,9 @@ internal sealed class AccessOptionsValidator : IValidateOptions<AccessOptions>
             return ValidateOptionsResult.Fail("ApiKeys: each key must have 24 characters or more and not repeat a few of them, for example what openssl rand -hex 24 prints.");
         }
 
-        if (options.MetricsToken.Length is > 0 and < 24)
+        if (options.MetricsTokens().Any(token => token.Length < 24))
         {
-            return ValidateOptionsResult.Fail("MetricsToken: must have 24 characters or more, for example what openssl rand -hex 24 prints.");
+            return ValidateOptionsResult.Fail("MetricsToken: each must have 24 characters or more, for example what openssl rand -hex 24 prints.");
         }
 
         return TenantId.IsValid(options.DefaultTenant)

@@ -1,6 +1,7 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Security;
 using Microsoft.Extensions.Options;
 
@@ -10,7 +11,7 @@ namespace Memoir.Server.Access;
 internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyService keys)
 {
     private readonly byte[][] _operators = [.. options.Value.OperatorKeys().Select(Secrets.Hash)];
-    private readonly byte[]? _metrics = options.Value.MetricsToken.Length > 0 ? Secrets.Hash(options.Value.MetricsToken) : null;
+    private readonly byte[][] _metrics = [.. options.Value.MetricsTokens().Select(Secrets.Hash)];
 
     /// <summary>No operator key is configured: only this machine is served.</summary>
     public bool IsLoopbackOnly => _operators.Length == 0;
@@ -26,25 +27,19 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
         }
 
         var hash = Secrets.Hash(secret);
-        var isOperator = false;
-        foreach (var known in _operators)
-        {
-            isOperator |= Secrets.AreEqual(known, hash); // No early end: its time would tell which key was close.
-        }
-
-        if (isOperator)
+        if (IsAmong(_operators, hash))
         {
             return new Caller(null, "operator:" + Convert.ToHexStringLower(hash.AsSpan(0, 4)), Scopes.All);
         }
 
         return await keys.RecogniseAsync(secret, http.RequestAborted) is { } key
-            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes))
+            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes)) { Limit = RateLimit.Parse(key.RateLimit) }
             : null;
     }
 
     /// <summary>The scraper's token opens <c>/metrics</c> alone.</summary>
     public bool IsMetricsToken(HttpRequest request) =>
-        _metrics is not null && Presented(request) is { } secret && Secrets.AreEqual(_metrics, Secrets.Hash(secret));
+        _metrics.Length > 0 && Presented(request) is { } secret && IsAmong(_metrics, Secrets.Hash(secret));
 
     /// <summary>Whose key it was that a stranger showed: right, but out of date. Null for every other stranger.</summary>
     public Caller? FindFormer(HttpRequest request) => Presented(request) is { } secret && keys.FindFormer(secret) is { } key
@@ -78,6 +73,17 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
         var host = http.Request.Host.Host;
         return host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(host.Trim('[', ']'), out var named) && IPAddress.IsLoopback(named));
+    }
+
+    private static bool IsAmong(byte[][] known, byte[] hash)
+    {
+        var isAmong = false;
+        foreach (var one in known)
+        {
+            isAmong |= Secrets.AreEqual(one, hash); // No early end: its time would tell which one was close.
+        }
+
+        return isAmong;
     }
 
     private static string? Presented(HttpRequest request)

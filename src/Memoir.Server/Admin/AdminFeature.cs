@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
@@ -43,16 +44,16 @@ internal static class AdminFeature
     public static void MapAdmin(this IEndpointRouteBuilder app)
     {
         var open = app.MapGroup("").WithTags("Operation").AllowStrangers();
-        open.MapGet("/health", Live).WithSummary("Does the process answer?").Describe<LivenessResponse>(StatusCodes.Status200OK);
+        open.MapGet("/health", Live).WithMetadata(UnlimitedRoute.Instance).WithSummary("Does the process answer?").Describe<LivenessResponse>(StatusCodes.Status200OK);
         open.MapGet("/version", Version).WithSummary("The program's version.").Describe<VersionResponse>(StatusCodes.Status200OK);
-        open.MapGet("/v1/admin/health", HealthAsync)
+        open.MapGet("/v1/admin/health", HealthAsync).WithMetadata(ProbeRoute.Instance)
             .WithSummary("Health with the database's answer time; 503 when the database is down.")
             .Describe<HealthResponse>(StatusCodes.Status200OK).Describe<HealthResponse>(StatusCodes.Status503ServiceUnavailable);
-        open.MapGet("/v1/admin/readiness", ReadinessAsync)
+        open.MapGet("/v1/admin/readiness", ReadinessAsync).WithMetadata(ProbeRoute.Instance)
             .WithSummary("Should this process get requests? 503 when not.")
             .Describe<ReadinessResponse>(StatusCodes.Status200OK).Describe<ReadinessResponse>(StatusCodes.Status503ServiceUnavailable);
 
-        app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithTags("Operation")
+        app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithMetadata(ProbeRoute.Instance).WithTags("Operation")
             .WithSummary("Measurements in the Prometheus text format.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain").MayRefuse(Problem.NotFound);
     }
@@ -107,10 +108,17 @@ internal static class AdminFeature
         return Answer.Of(report.IsReady ? 200 : 503, answer, WireJson.Of<ReadinessResponse>(), location: null);
     }
 
-    private static async Task<IResult> MetricsAsync(PrometheusText metrics, IOptions<AdminOptions> options, CancellationToken ct) =>
-        options.Value.MetricsEnabled
-            ? Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType)
-            : throw ProblemException.NotFound("Metrics are switched off.");
+    private static async Task<IResult> MetricsAsync(
+        PrometheusText metrics, Meters meters, Readiness readiness, IOptions<AdminOptions> options, CancellationToken ct)
+    {
+        if (!options.Value.MetricsEnabled)
+        {
+            throw ProblemException.NotFound("Metrics are switched off.");
+        }
+
+        meters.Health = await readiness.CheckAsync(ct);
+        return Results.Text(await metrics.ScrapeAsync(ct), PrometheusText.ContentType);
+    }
 
     private static async Task<IResult> TestIsolationAsync(HttpContext http, IsolationSelfTest test, CancellationToken ct) => Answer.Ok(
         await test.RunAsync(new Writer(Caller.Of(http).Credential, "selftest", RequestId.Of(http)), ct), WireJson.Of<IsolationReport>());

@@ -3,6 +3,7 @@ using Memoir.Kit.CommandLine;
 using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
 using Memoir.Server.Commands.Audit;
+using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Doctor;
@@ -10,6 +11,7 @@ using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
+using Memoir.Server.Commands.Loadtest;
 
 namespace Memoir.Server.Commands;
 
@@ -19,7 +21,8 @@ internal static class CommandTable
     private static readonly Command[] Commands =
     [
         DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
-        MigrateCommand.Definition, CopyCommand.Definition, AuditCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
+        AuditCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

@@ -29,7 +29,7 @@ internal static class PrivacyFeature
         builder.Services.AddSingleton<IJobHandler>(services => services.GetRequiredService<SubjectErasure>());
         builder.Services.AddSingleton<TenantErasure>();
         builder.Services.AddSingleton<ErasedFiles>();
-        builder.Services.AddSingleton<ErasureUpkeep>();
+        builder.Services.AddSingleton<IUpkeep, ErasureUpkeep>();
         builder.Services.AddSingleton<ExportService>();
         builder.Services.AddSingleton<ImportService>();
     }
@@ -39,7 +39,7 @@ internal static class PrivacyFeature
         var group = app.MapGroup("").WithTags("Privacy");
         group.MapDelete("/v1/users/{userId}/data", EraseUserAsync).RequireScope(Scopes.Admin)
             .WithSummary("Erase everything of one user; the answer is the signed receipt, or 202 while a job does it.")
-            .Describe<ErasureReceipt>(StatusCodes.Status200OK).Describe<ErasureResponse>(StatusCodes.Status202Accepted);
+            .Describe<ErasureReceipt>(StatusCodes.Status200OK).Describe<ErasureResponse>(StatusCodes.Status202Accepted).MayRefuse(Problem.Conflict);
         group.MapGet("/v1/users/{userId}/export", ExportUserAsync).RequireScope(Scopes.Admin)
             .WithSummary("Everything of one user, as JSON lines; nobody else is in it.")
             .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.RateLimited, Problem.Conflict);
@@ -55,8 +55,8 @@ internal static class PrivacyFeature
             .Describe<SigningKeyList>(StatusCodes.Status200OK);
 
         app.MapDelete("/v1/tenants/{tenantId}/data", EraseTenantAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
-            .WithSummary("Erase everything of a tenant.")
-            .Describe(StatusCodes.Status204NoContent);
+            .WithSummary("Erase everything of a tenant; 409 when it has a legal hold.")
+            .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict);
         app.MapGet("/v1/tenants/{tenantId}/export", ExportTenantAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Everything of a tenant, as JSON lines.")
             .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.RateLimited, Problem.Conflict);

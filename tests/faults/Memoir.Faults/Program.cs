@@ -3,6 +3,7 @@ using Memoir.Faults.Cycles;
 using Memoir.Faults.Disk;
 using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
+using Memoir.Faults.Overload;
 using Memoir.Faults.Postgres;
 using Memoir.Faults.SlowClients;
 using Memoir.Faults.Upgrade;
@@ -35,6 +36,7 @@ try
         ["upgrade", .. var rest] => await UpgradeCommand.RunAsync(rest, stop.Token),
         ["migrations", .. var rest] => await MigrationKillsCommand.RunAsync(rest, stop.Token),
         ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
+        ["overload", .. var rest] => await OverloadCommand.RunAsync(rest, stop.Token),
         _ => Usage(),
     };
 }
@@ -53,7 +55,7 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|postgres|upgrade|migrations|slow [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|postgres|upgrade|migrations|slow|overload [options]
 
         kill9, powercut, fsync, full, recovery: nothing that was acknowledged is lost
         when the server is killed, the power is cut, an fsync fails, the disk is full, it is killed while it starts
@@ -96,6 +98,10 @@ static int Usage()
         slow: half-open connections, slow bodies and slow readers beside honest clients
           --quick             300 half-open connections and 20 slow readers instead of 2000 and 50; no waiting for the last cut
           --server PATH       as above
+
+        overload: floods of one tenant beside honest searches of another, refusals, and far more than can be served
+          --quick             5 seconds for each figure instead of 30, and a smaller store
+          --seconds N, --connections N (64), --server PATH
         """);
     return 64;
 }

@@ -17,6 +17,9 @@ internal interface IDatabaseEngine : IDisposable
     /// <summary>Runs a write and answers after its commit; a null tenant is a system session.</summary>
     Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct);
 
+    /// <inheritdoc cref="Database.SnapshotAsync{T}"/>
+    Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct);
+
     /// <summary>Looks at the server before anything is served from it.</summary>
     /// <exception cref="StartupException">It would not keep its promises.</exception>
     Task<EngineReport> InspectAsync(CancellationToken ct);

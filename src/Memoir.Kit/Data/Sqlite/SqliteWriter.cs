@@ -52,7 +52,7 @@ internal sealed class SqliteWriter : IDisposable
         var write = new PendingWrite<T>(tenant, work, ct);
         try
         {
-            if (_waiting.TryAdd(write))
+            if (_waiting.TryAdd(write, tenant))
             {
                 return write.Answer;
             }

@@ -71,7 +71,7 @@ internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests req
     /// <summary>A test that finds nothing because it sees nothing would prove nothing.</summary>
     private async Task RequireSightAsync(CanaryTenant own, List<IsolationFinding> findings, CancellationToken ct)
     {
-        foreach (var path in (string[])[$"/v1/messages/{own.MessageId}", $"/v1/messages/{own.MessageId}/history", $"/v1/conversations/{own.ConversationId}/messages", "/v1/admin/keys"])
+        foreach (var path in (string[])[$"/v1/messages/{own.MessageId}", $"/v1/messages/{own.MessageId}/history", $"/v1/conversations/{own.ConversationId}/messages", "/v1/admin/keys", "/v1/admin/analytics"])
         {
             var answer = await requests.SendAsync(new InnerRequest("GET", path), own.Key, ct);
             if (answer.Status != 200 || !answer.Text.Contains(own.Secret, StringComparison.Ordinal))

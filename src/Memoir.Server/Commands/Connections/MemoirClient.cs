@@ -7,6 +7,7 @@ using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
 using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
 using Memoir.Server.Privacy.Exchange;
@@ -131,11 +132,44 @@ internal sealed class MemoirClient : IDisposable
         return TransferAsync(request, async answer => JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), Reads<ImportReport>())!, ct);
     }
 
+    /// <summary>Has the server begin a backup.</summary>
+    public async Task<BackupResponse> BackUpAsync(CancellationToken ct) =>
+        (await AskAsync(HttpMethod.Post, "v1/admin/backups", null, Reads<BackupResponse>(), null, ct))!;
+
+    /// <returns>How the backup stands, or null when there is none of that name.</returns>
+    public Task<BackupResponse?> FindBackupAsync(string name, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, $"v1/admin/backups/{Uri.EscapeDataString(name)}", null, Reads<BackupResponse>(), HttpStatusCode.NotFound, ct);
+
     /// <summary>Audit records held against their chains: of one tenant, or of all, page by page.</summary>
     public async Task<AuditVerification> VerifyAuditAsync(string? tenant, string? cursor, CancellationToken ct) => (await AskAsync(
         HttpMethod.Get,
         tenant is null ? $"v1/admin/audit/verify?all=true&limit=200{(cursor is null ? "" : $"&cursor={cursor}")}" : $"v1/admin/audit/verify?tenant_id={Uri.EscapeDataString(tenant)}",
         null, Reads<AuditVerification>(), null, ct))!;
+
+    /// <summary>Sends a request once: what comes of it is the caller's to judge.</summary>
+    public async Task<OneAnswer> SendOnceAsync(HttpMethod method, string path, byte[]? body, CancellationToken ct)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, Relative(path));
+            if (body is not null)
+            {
+                request.Content = new ByteArrayContent(body);
+                request.Content.Headers.ContentType = new MediaTypeHeaderValue(Answer.Json);
+            }
+
+            using var answer = await _http.SendAsync(request, ct);
+            return new OneAnswer((int)answer.StatusCode, answer.Headers.RetryAfter?.Delta, await answer.Content.ReadAsByteArrayAsync(ct));
+        }
+        catch (HttpRequestException)
+        {
+            return OneAnswer.None;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return OneAnswer.None;
+        }
+    }
 
     public void Dispose() => _http.Dispose();
 
@@ -253,4 +287,13 @@ internal sealed class MemoirClient : IDisposable
 
         return $"the server answered {(int)status}";
     }
+}
+
+/// <summary>What came of one request.</summary>
+/// <param name="Status">Null when there was no answer.</param>
+/// <param name="RetryAfter">The pause that the server asks for.</param>
+/// <param name="Body">All of it.</param>
+internal sealed record OneAnswer(int? Status, TimeSpan? RetryAfter, byte[] Body)
+{
+    public static OneAnswer None { get; } = new(null, null, []);
 }

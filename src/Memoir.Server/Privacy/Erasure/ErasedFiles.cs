@@ -9,7 +9,7 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
     private const int Most = 100_000;
 
     /// <summary>What every erasure touches, if only with the subject's name in its own record.</summary>
-    private static readonly string[] Always = ["erasures", "memories", "index_states", "index_segments", "index_changes"];
+    private static readonly string[] Always = ["erasures", "legal_holds", "memories", "index_states", "index_segments", "index_changes"];
 
     /// <summary>Large ones, of which many erasures touch none; a new kind of thing is a line here and in <see cref="ErasedCounts"/>.</summary>
     private static readonly (string Table, Func<ErasedCounts, long> Count)[] Counted =
@@ -19,10 +19,11 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
         ("idempotency_keys", counts => counts.IdempotencyKeys),
         ("jobs", counts => counts.Jobs),
         ("api_keys", counts => counts.Keys),
+        ("search_log", counts => counts.Searches),
     ];
 
     /// <summary>Tables in which nothing of a subject ever is.</summary>
-    public static IReadOnlyList<string> Untouched { get; } = ["tenants", "audit_records", "embedding_generations"];
+    public static IReadOnlyList<string> Untouched { get; } = ["tenants", "audit_records", "embedding_generations", "blocked_addresses", "retention_policies", "retention_runs"];
 
     /// <summary>Tables that are written anew.</summary>
     public static IReadOnlyList<string> All { get; } = [.. Always, .. Counted.Select(item => item.Table)];

@@ -2,6 +2,7 @@ using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Exchange;
+using Memoir.Server.Retention.Holds;
 using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Privacy.Erasure;
@@ -21,6 +22,7 @@ internal sealed class ErasureRecords(
     /// <param name="userId">The subject; null for the whole tenant.</param>
     /// <param name="writer">Who asks.</param>
     /// <param name="ct">Ends waiting.</param>
+    /// <exception cref="Memoir.Kit.Http.ProblemException">409: a legal hold covers something of it.</exception>
     public async Task<ErasureRow> BeginAsync(Tenant tenant, string? userId, Writer writer, CancellationToken ct)
     {
         var subject = userId is null ? ErasureRow.WholeTenant : receipts.PseudonymOf(tenant, userId);
@@ -46,6 +48,11 @@ internal sealed class ErasureRecords(
                 && (last.CompletedAt is null || last.LastChange == (await TenantCounters.FindAsync(session)).LastChange))
             {
                 return last;
+            }
+
+            if ((userId is null ? await LegalHolds.FindAnyAsync(session) : await LegalHolds.FindOfUserAsync(session, userId)) is { } hold)
+            {
+                throw LegalHolds.Refusal(hold);
             }
 
             var row = fresh with { UpTo = await ErasureStore.LastSequenceAsync(session) };

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Security;
+using Memoir.Server.Analytics;
 using Memoir.Server.Recall.Indexes;
 
 namespace Memoir.Server.Privacy.Erasure;
@@ -47,10 +48,15 @@ internal static class ErasureReplay
         {
             gone += await EraseAsync(database, tenant, userId: null, whole.At, ct);
             gone += await database.WriteAsync(tenant, SubjectStore.DeleteRestAsync, ct);
+            gone += new ErasedCounts { Searches = await database.WriteAsync(tenant, session => SearchLog.EraseAllAsync(session, whole.At), ct) };
         }
 
         var users = await database.ReadAsync(
-            tenant, async session => (await SubjectStore.ListUsersAsync(session)).Union(await SubjectStore.ListFormerUsersAsync(session), StringComparer.Ordinal).ToList(), ct);
+            tenant,
+            async session => new HashSet<string>(
+                [.. await SubjectStore.ListUsersAsync(session), .. await SubjectStore.ListFormerUsersAsync(session), .. await SearchLog.ListUsersAsync(session)],
+                StringComparer.Ordinal),
+            ct);
         var subjects = tombstones.Where(tombstone => !tombstone.WholeTenant).ToList();
         foreach (var user in users)
         {
@@ -92,10 +98,10 @@ internal static class ErasureReplay
         }
         while (portionGone.Memories > 0);
 
-        return userId is null ? gone : gone + await EraseMentionsAsync(database, tenant, userId, ct);
+        return userId is null ? gone : gone + await EraseMentionsAsync(database, tenant, userId, at, ct);
     }
 
-    private static async Task<ErasedCounts> EraseMentionsAsync(Database database, Tenant tenant, string userId, CancellationToken ct)
+    private static async Task<ErasedCounts> EraseMentionsAsync(Database database, Tenant tenant, string userId, DateTimeOffset at, CancellationToken ct)
     {
         var versions = await database.ReadAsync(tenant, session => SubjectStore.ListVersionsAsync(session, userId), ct);
         var (named, blamed) = await database.ReadAsync(tenant, session => SubjectStore.ListJobsAsync(session, userId), ct);
@@ -103,6 +109,7 @@ internal static class ErasureReplay
         {
             Versions = await SubjectStore.DeleteVersionsAsync(session, versions),
             Jobs = await SubjectStore.DeleteJobsAsync(session, named, blamed),
+            Searches = await SearchLog.EraseUserAsync(session, userId, at),
         }, ct);
     }
 

@@ -65,6 +65,8 @@ internal sealed record ErasedCounts
 
     public long Keys { get; init; }
 
+    public long Searches { get; init; }
+
     public static ErasedCounts operator +(ErasedCounts a, ErasedCounts b) => new()
     {
         Memories = a.Memories + b.Memories,
@@ -73,6 +75,7 @@ internal sealed record ErasedCounts
         IdempotencyKeys = a.IdempotencyKeys + b.IdempotencyKeys,
         Jobs = a.Jobs + b.Jobs,
         Keys = a.Keys + b.Keys,
+        Searches = a.Searches + b.Searches,
     };
 
     /// <summary>By their names on the wire, in the order of these.</summary>
@@ -82,6 +85,7 @@ internal sealed record ErasedCounts
         ["idempotency_keys"] = IdempotencyKeys,
         ["jobs"] = Jobs,
         ["memories"] = Memories,
+        ["searches"] = Searches,
         ["vectors"] = Vectors,
         ["versions"] = Versions,
     };

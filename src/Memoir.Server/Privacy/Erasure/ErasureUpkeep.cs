@@ -1,7 +1,9 @@
+using Memoir.Kit.Jobs;
+
 namespace Memoir.Server.Privacy.Erasure;
 
 /// <summary>Goes on with erasures that were cut off, and has the files written anew when it is time.</summary>
-internal sealed class ErasureUpkeep(ErasureRecords records, SubjectErasure subjects, TenantErasure tenants, ErasedFiles files)
+internal sealed class ErasureUpkeep(ErasureRecords records, SubjectErasure subjects, TenantErasure tenants, ErasedFiles files) : IUpkeep
 {
     public async Task RunAsync(CancellationToken ct)
     {

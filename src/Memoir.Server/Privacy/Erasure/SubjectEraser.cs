@@ -1,5 +1,7 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Analytics;
 using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Retention.Archive;
 
 namespace Memoir.Server.Privacy.Erasure;
 
@@ -28,13 +30,17 @@ internal sealed class SubjectEraser
     private readonly Database _database;
     private readonly RecallIndexes _indexes;
     private readonly IndexMerger _merger;
+    private readonly RetentionArchive _archive;
+    private readonly TimeProvider _time;
     private readonly SubjectPart[] _parts;
 
-    public SubjectEraser(Database database, RecallIndexes indexes, IndexMerger merger)
+    public SubjectEraser(Database database, RecallIndexes indexes, IndexMerger merger, RetentionArchive archive, TimeProvider time)
     {
         _database = database;
         _indexes = indexes;
         _merger = merger;
+        _archive = archive;
+        _time = time;
 
         // What was made from a memory comes before it, for it is found by it; the stored index after all that it holds.
         _parts =
@@ -43,6 +49,7 @@ internal sealed class SubjectEraser
             new SubjectPart("memories", EraseMemoriesAsync),
             new SubjectPart("versions", EraseVersionsAsync),
             new SubjectPart("jobs", EraseJobsAsync),
+            new SubjectPart("searches", EraseSearchesAsync),
             new SubjectPart("index", (erasure, _, ct) => _merger.RewriteAsync(erasure.Tenant, ct)),
         ];
     }
@@ -93,12 +100,12 @@ internal sealed class SubjectEraser
                 return false;
             }
 
-            await _database.WriteAsync(erasure.Tenant, async session =>
+            var left = await _database.WriteAsync(erasure.Tenant, async session =>
             {
                 var doomed = await list(session, portion);
                 if (doomed.Count == 0)
                 {
-                    return;
+                    return [];
                 }
 
                 var write = await _indexes.BeginAsync(session);
@@ -108,7 +115,11 @@ internal sealed class SubjectEraser
                 }
 
                 await ErasureStore.AddAsync(session, erasure.Id, await SubjectStore.DeleteAsync(session, doomed));
+                string?[] files = [.. doomed.Select(memory => memory.ArchiveFile).OfType<string>().Distinct(StringComparer.Ordinal)];
+                await _archive.NoteGoneAsync(session, files);
+                return files;
             }, ct);
+            await _archive.EraseAsync(erasure.Tenant, left, CancellationToken.None);
         }
 
         return true;
@@ -140,6 +151,14 @@ internal sealed class SubjectEraser
                 await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Jobs = await SubjectStore.DeleteJobsAsync(session, named, blamed) }), ct);
         }
 
+        return true;
+    }
+
+    private async Task<bool> EraseSearchesAsync(ErasureRow erasure, ErasureBudget budget, CancellationToken ct)
+    {
+        var now = _time.Now();
+        await _database.WriteAsync(erasure.Tenant, async session =>
+            await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Searches = await SearchLog.EraseUserAsync(session, erasure.UserId!, now) }), ct);
         return true;
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Exchange;
 using Memoir.Server.Wire;
 
@@ -15,12 +16,15 @@ internal sealed record DoomedMemory
     public required Guid Id { get; init; }
 
     public required long Version { get; init; }
+
+    /// <summary>Where its text stands when it is not in the database.</summary>
+    public string? ArchiveFile { get; init; }
 }
 
 /// <summary>All SQL about what a subject has in a tenant, over all tables that have something of it.</summary>
 internal static partial class SubjectStore
 {
-    private const string Doomed = "sequence, id, version";
+    private const string Doomed = "sequence, id, version, archive_file";
 
     /// <summary>The places of a subject's memories in a stretch of the tenant's order.</summary>
     public static Task<IReadOnlyList<long>> ListPlacesAsync(Session session, string userId, long after, long upTo)
@@ -115,7 +119,7 @@ internal static partial class SubjectStore
         var found = new List<(Guid Memory, long Version)>();
         await session.ScanAsync(sql, new { pattern }, row =>
         {
-            if (Snapshots.UserOf(row.Text(2)) == userId)
+            if (MemorySnapshot.UserOf(row.Text(2)) == userId)
             {
                 found.Add((row.Id(0), row.Number(1)));
             }
@@ -172,12 +176,18 @@ internal static partial class SubjectStore
     }
 
     /// <summary>Everything of a tenant but its memories.</summary>
-    public static async Task<ErasedCounts> DeleteRestAsync(Session session) => new()
+    public static async Task<ErasedCounts> DeleteRestAsync(Session session)
     {
-        Jobs = await session.ExecuteAsync("DELETE FROM jobs WHERE tenant_id = @Tenant", new { }),
-        IdempotencyKeys = await session.ExecuteAsync("DELETE FROM idempotency_keys WHERE tenant_id = @Tenant", new { }),
-        Keys = await DeleteKeysAsync(session),
-    };
+        await session.ExecuteAsync("DELETE FROM blocked_addresses WHERE tenant_id = @Tenant", new { });
+        await session.ExecuteAsync("DELETE FROM retention_policies WHERE tenant_id = @Tenant", new { });
+        await session.ExecuteAsync("DELETE FROM retention_runs WHERE tenant_id = @Tenant", new { });
+        return new ErasedCounts
+        {
+            Jobs = await session.ExecuteAsync("DELETE FROM jobs WHERE tenant_id = @Tenant", new { }),
+            IdempotencyKeys = await session.ExecuteAsync("DELETE FROM idempotency_keys WHERE tenant_id = @Tenant", new { }),
+            Keys = await DeleteKeysAsync(session),
+        };
+    }
 
     public static Task<int> DeleteKeysAsync(Session session) => session.ExecuteAsync("DELETE FROM api_keys WHERE tenant_id = @Tenant", new { });
 
@@ -191,7 +201,7 @@ internal static partial class SubjectStore
         var users = new HashSet<string>(StringComparer.Ordinal);
         await session.ScanAsync("SELECT snapshot FROM memory_versions WHERE tenant_id = @Tenant", new { }, row =>
         {
-            if (Snapshots.UserOf(row.Text(0)) is { } user)
+            if (MemorySnapshot.UserOf(row.Text(0)) is { } user)
             {
                 users.Add(user);
             }

@@ -93,6 +93,9 @@ public sealed record MemoryLine
 
     public DateTimeOffset? ArchivedAt { get; init; }
 
+    /// <summary>When it was brought back from the archive: its age counts from then.</summary>
+    public DateTimeOffset? RestoredAt { get; init; }
+
     public Guid? SupersededBy { get; init; }
 }
 

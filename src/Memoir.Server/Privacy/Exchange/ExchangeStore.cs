@@ -65,6 +65,11 @@ internal sealed record ExchangedMemory
 
     public Guid? SupersededBy { get; init; }
 
+    public DateTimeOffset? RestoredAt { get; init; }
+
+    /// <summary>Where its text stands when it is not in the database.</summary>
+    public string? ArchiveFile { get; init; }
+
     public required string EmbeddingStatus { get; init; }
 }
 
@@ -90,7 +95,7 @@ internal static class ExchangeStore
     private const string Columns = """
         id, sequence, version, type, user_id, conversation_id, role, name, external_id, key, content, value, metadata, tags,
         importance_base, importance_override, scope, source, source_class, writer, channel, derived_from,
-        occurred_at, stored_at, updated_at, valid_from, valid_until, expires_at, archived_at, superseded_by, embedding_status
+        occurred_at, stored_at, updated_at, valid_from, valid_until, expires_at, archived_at, superseded_by, restored_at, archive_file, embedding_status
         """;
 
     public static async Task<long> LastSequenceAsync(Session session) =>
@@ -137,7 +142,7 @@ internal static class ExchangeStore
             INSERT INTO memories (tenant_id, {Columns})
             VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Key, @Content, @Value,
                 @Metadata, @Tags, @ImportanceBase, @ImportanceOverride, @Scope, @Source, @SourceClass, @Writer, @Channel, @DerivedFrom,
-                @OccurredAt, @StoredAt, @UpdatedAt, @ValidFrom, @ValidUntil, @ExpiresAt, @ArchivedAt, @SupersededBy, @EmbeddingStatus)
+                @OccurredAt, @StoredAt, @UpdatedAt, @ValidFrom, @ValidUntil, @ExpiresAt, @ArchivedAt, @SupersededBy, @RestoredAt, @ArchiveFile, @EmbeddingStatus)
             """;
 
         return session.SendManyAsync(sql, memories);

@@ -4,12 +4,13 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
+using Memoir.Server.Retention.Archive;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
 
 /// <summary>Writes a subject, or a whole tenant, out as lines: everything of it and of nobody else.</summary>
-internal sealed class ExportService(Database database, ErasureRecords erasures, RunningExports running, TimeProvider time)
+internal sealed class ExportService(Database database, ErasureRecords erasures, RunningExports running, RetentionArchive archive, TimeProvider time)
 {
     private const int PortionSize = 200;
     private const long PortionCharacters = 64 * 1024;
@@ -60,9 +61,10 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
             var portion = await ReadAsync(export, session => ExchangeStore.ListAsync(session, export.UserId, after, export.UpTo, PortionSize, PortionCharacters));
             foreach (var memory in portion.Items)
             {
-                await stream.WriteAsync(ExchangeLines.Write(LineOf(memory)));
+                var text = memory.ArchiveFile is { } file ? await archive.GetAsync(export.Tenant, memory.Id, file, export.Turn.Cut) : null;
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(text is null ? memory : memory with { Content = text.Content })));
                 memories++;
-                versions += memory.Version > 1 ? await WriteVersionsAsync(export, memory.Id, stream) : 0;
+                versions += memory.Version > 1 ? await WriteVersionsAsync(export, memory.Id, text, stream) : 0;
                 after = memory.Sequence;
             }
 
@@ -77,16 +79,17 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         await stream.FlushAsync();
     }
 
-    private async Task<long> WriteVersionsAsync(Export export, Guid memory, ExportStream stream)
+    private async Task<long> WriteVersionsAsync(Export export, Guid memory, ArchivedText? text, ExportStream stream)
     {
         var (written, after) = (0L, 0L);
         while (true)
         {
             var portion = await ReadAsync(export, session => ExchangeStore.ListVersionsAsync(session, memory, after, PortionSize, PortionCharacters));
-            foreach (var version in portion.Items)
+            foreach (var stored in portion.Items)
             {
-                after = version.Version;
-                if (export.UserId is not null && Snapshots.UserOf(version.Snapshot.Text) != export.UserId)
+                after = stored.Version;
+                var version = stored.Snapshot.Text.Length == 0 && text is not null ? stored with { Snapshot = new Json(text.Versions[stored.Version]) } : stored;
+                if (export.UserId is not null && MemorySnapshot.UserOf(version.Snapshot.Text) != export.UserId)
                 {
                     continue; // It was somebody else's then.
                 }
@@ -140,6 +143,7 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         ValidUntil = memory.ValidUntil,
         ExpiresAt = memory.ExpiresAt,
         ArchivedAt = memory.ArchivedAt,
+        RestoredAt = memory.RestoredAt,
         SupersededBy = memory.SupersededBy,
     };
 

@@ -195,6 +195,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             ValidUntil = line.ValidUntil,
             ExpiresAt = line.ExpiresAt,
             ArchivedAt = line.ArchivedAt,
+            RestoredAt = line.RestoredAt,
             SupersededBy = line.SupersededBy,
             EmbeddingStatus = "", // Decided in the write.
         };

@@ -77,7 +77,9 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 var memory = incoming.Memory;
                 if (await ExchangeStore.FindAsync(session, memory.Id) is { } known)
                 {
-                    if (Comparable(known) == Comparable(memory))
+                    // Where its text stands in the archive, the rest has to do.
+                    var same = known.ArchiveFile is null ? memory : memory with { Content = "", ArchiveFile = known.ArchiveFile };
+                    if (Comparable(known) == Comparable(same))
                     {
                         result = result with { Unchanged = result.Unchanged + 1 };
                     }

@@ -7,28 +7,6 @@ namespace Memoir.Server.Privacy.Exchange;
 /// <summary>What a kept version says, as far as these rooms need it.</summary>
 internal static class Snapshots
 {
-    /// <summary>Whose the memory was then.</summary>
-    public static string? UserOf(string snapshot)
-    {
-        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(snapshot));
-        while (reader.Read())
-        {
-            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
-            {
-                var isUser = reader.ValueTextEquals("user_id"u8);
-                reader.Read();
-                if (isUser)
-                {
-                    return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-                }
-
-                reader.Skip();
-            }
-        }
-
-        return null;
-    }
-
     /// <summary>Spelled as the core spells them, so that what looks for a subject finds it.</summary>
     public static Json Respell(JsonElement snapshot)
     {

@@ -52,6 +52,12 @@ internal sealed partial class IndexMerger(
             loaded = await indexes.RefreshAsync(tenant, ct);
         }
 
+        if (loaded.LacksTexts)
+        {
+            indexes.Forget(tenant, loaded); // Read anew, it may have them all.
+            return;
+        }
+
         var unwritten = loaded.Snapshot();
         if (unwritten.State is not { } state)
         {

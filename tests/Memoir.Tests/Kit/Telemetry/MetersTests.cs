@@ -23,6 +23,7 @@ public sealed class MetersTests
             "rate_limit_rejections_total counter", "write_queue_depth gauge", "write_group_size histogram",
             "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter",
             "audit_records_sealed_total counter", "audit_unsealed_seconds gauge", "audit_denials_total counter", "audit_denials_dropped_total counter",
+            "memories_archived_total counter", "memories_deleted_by_retention_total counter", "retention_run_duration_seconds histogram",
             "process_resident_memory_bytes gauge", "process_cpu_seconds_total counter", "process_start_time_seconds gauge",
             "process_open_fds gauge", "dotnet_gc_heap_bytes gauge", "dotnet_gc_collections_total counter",
         ];
@@ -47,7 +48,8 @@ public sealed class MetersTests
         meters.Searched("hybrid", degraded: true, TimeSpan.FromMilliseconds(1));
         meters.EmbeddingGenerated("builtin", "ok", TimeSpan.FromMilliseconds(1));
         meters.JobProcessed("embed", "succeeded");
-        meters.RateLimitRejected();
+        meters.RateLimitRejected("tenant");
+        meters.AddressBlocked();
         meters.WritesCommitted(64, TimeSpan.FromMilliseconds(1));
         meters.IndexLoaded();
         meters.AuditSealed(7);
@@ -69,7 +71,9 @@ public sealed class MetersTests
             """embedding_generation_duration_seconds_count{provider="builtin",outcome="ok"} 1""",
             """jobs_processed_total{kind="embed",outcome="succeeded"} 1""",
             "jobs_queued 4",
-            "rate_limit_rejections_total 1",
+            """rate_limit_rejections_total{limit="tenant"} 1""",
+            """rate_limit_rejections_total{limit="address"} 0""",
+            "address_blocks_total 1",
             "write_group_size_sum 64",
             "write_commit_duration_seconds_count 1",
             "index_loads_total 1",

@@ -90,6 +90,23 @@ public sealed class OperationTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task A_scrape_tells_whether_the_process_is_ready_and_what_it_lacks(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        async Task<string> ScrapeAsync() => await (await server.WithKey(TestApp.OperatorKey).GetAsync("/metrics", Ct)).Content.ReadAsStringAsync(Ct);
+
+        var before = await ScrapeAsync();
+        server.Services.GetRequiredService<Memoir.Kit.Data.Database>().Dispose();
+        var after = await ScrapeAsync();
+
+        Assert.Contains("\nready 1\n", before, StringComparison.Ordinal);
+        Assert.Contains("\ndependency_state{dependency=\"database\"} 0\n", before, StringComparison.Ordinal);
+        Assert.Contains("\ndependency_state{dependency=\"disk\"} 0\n", before, StringComparison.Ordinal);
+        Assert.Contains("\nready 0\n", after, StringComparison.Ordinal);
+        Assert.Contains("\ndependency_state{dependency=\"database\"} 2\n", after, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_database_that_is_down_makes_health_and_readiness_503(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);

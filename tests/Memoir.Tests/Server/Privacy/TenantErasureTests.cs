@@ -190,6 +190,8 @@ public sealed class TenantErasureTests
             await client.StoreAsync($"{Canary} replaced", ("tenant_id", tenant), ("external_id", $"{Canary}3"), ("conversation_id", $"{Canary}-c"));
         }
 
+        await client.SearchAsync($"{Canary} lighthouse", ("user_id", Canary), ("conversation_id", Canary));
+        await server.Services.GetRequiredService<Memoir.Server.Analytics.SearchLogWriter>().FlushAsync(Ct);
         await server.Services.GetRequiredService<Database>().WriteAsync(
             new Tenant(tenant), session => server.Services.GetRequiredService<Memoir.Kit.Jobs.JobQueue>().EnqueueAsync(session, "none", Canary), Ct);
     }

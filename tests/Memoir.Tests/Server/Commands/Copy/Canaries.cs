@@ -1,4 +1,4 @@
-using Memoir.Server.Commands.Copy;
+using Memoir.Server.Backups.Rows;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 
@@ -20,7 +20,7 @@ internal static class Canaries
         {
             foreach (var (tenant, number) in tenants.Select((tenant, number) => (tenant, number)))
             {
-                var isSingle = table is "tenants" or "index_states";
+                var isSingle = table is "tenants" or "index_states" or "retention_policies";
                 for (var row = 0; row < (isSingle ? 1 : RowsOfEach); row++)
                 {
                     Insert(connection, [.. columns.Where(column => column.Table == table)], tenant, row + (number * 10_000));
