@@ -75,7 +75,7 @@ internal static class RawFiles
         }
 
         const string sql = """
-            SELECT f.name, pg_read_binary_file('base/' || d.oid || '/' || f.name, 0, 1000000000, true)
+            SELECT f.name || ' ' || COALESCE(CASE WHEN f.name ~ '^[0-9]+$' THEN pg_filenode_relation(0, f.name::oid)::text END, ''), pg_read_binary_file('base/' || d.oid || '/' || f.name, 0, 1000000000, true)
             FROM pg_database d, pg_ls_dir('base/' || d.oid) AS f(name) WHERE d.datname = current_database()
             """;
 

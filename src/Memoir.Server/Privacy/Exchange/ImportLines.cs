@@ -25,6 +25,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     private (long Memories, long Versions) _read;
     private long _number;
     private bool _hasHeader;
+    private bool _isOver;
 
     /// <summary>The memory whose line told that the one before has no more versions.</summary>
     private IncomingMemory? _held;
@@ -65,8 +66,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             memory = next ?? memory;
         }
 
-        if (_number > 0 && !IsComplete)
+        if (!IsComplete && !_isOver)
         {
+            _isOver = true;
             Refused(_number, "the end line is missing or does not fit: the file was cut short or changed");
         }
 
