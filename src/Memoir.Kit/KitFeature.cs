@@ -7,9 +7,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Memoir.Kit.Audit;
+using Memoir.Kit.Audit.Chain;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
+using Memoir.Kit.Limits;
+using Memoir.Kit.Limits.Shared;
 using Memoir.Kit.Security;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
@@ -30,25 +34,44 @@ public static class KitFeature
         builder.Services.AddSettings<SecurityOptions, SecurityOptionsValidator>();
         builder.Services.AddSettings<JobOptions, JobOptionsValidator>();
         builder.Services.AddSettings<HttpOptions, HttpOptionsValidator>();
+        builder.Services.AddSettings<LimitOptions, LimitOptionsValidator>();
         builder.Services.AddSingleton<Database>();
         builder.Services.AddSingleton<InstanceKeys>();
         builder.Services.AddSingleton<Transfers>();
+        builder.Services.AddSingleton<IPermits>(services => services.GetRequiredService<Database>().IsShared
+            ? ActivatorUtilities.CreateInstance<SharedPermits>(services)
+            : ActivatorUtilities.CreateInstance<LocalPermits>(services));
         builder.Services.AddSingleton<JobQueue>();
         builder.Services.AddSingleton<Schedule>();
+        builder.AddAuditTrail();
         builder.Services.AddHostedService<Drain>();
         builder.AddBackground<JobWorker>(ServerRole.Worker);
         builder.AddListener();
     }
 
-    /// <summary>The outer steps of the pipeline, in order: measure, frame, ask for a known host, route, limit the time.</summary>
+    /// <summary>The outer steps of the pipeline, in order: learn who calls, measure, frame, ask for a known origin and host, route, limit the time.</summary>
     public static void UseKit(this WebApplication app)
     {
+        app.UseMiddleware<ForwardedCaller>();
         app.UseRequestTelemetry();
         app.UseMiddleware<RequestFrame>();
+        app.UseMiddleware<AllowedOrigins>();
         app.UseMiddleware<AllowedHosts>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
         app.UseRequestTimeouts();
+    }
+
+    /// <summary>In every role: each seals what it finds, and each denies.</summary>
+    private static void AddAuditTrail(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<AuditTrail>();
+        builder.Services.AddSingleton<DenialLog>();
+        builder.Services.AddSingleton<AuditSealer>();
+        builder.Services.AddSingleton<CheckpointWriter>();
+        builder.Services.AddSingleton<AuditVerifier>();
+        builder.Services.AddSingleton<AuditKeeper>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<AuditKeeper>());
     }
 
     private static void AddListener(this WebApplicationBuilder builder)

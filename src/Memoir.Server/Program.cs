@@ -4,34 +4,45 @@ using Memoir.Server;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Analytics;
+using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
 using Memoir.Server.Wire;
 
 return await CommandTable.RunAsync(args, new Startup(builder =>
 {
     builder.AddKit();
     builder.AddAccess();
+    builder.AddLimits();
     builder.AddEmbeddings();
     builder.AddRecall();
     builder.AddMemories();
     builder.AddMessages();
     builder.AddJobs();
+    builder.AddRetention();
+    builder.AddPrivacy();
     builder.AddAnalytics();
     builder.AddAdmin();
+    builder.AddAudit();
+    builder.AddBackups();
     builder.AddOpenApiDocument();
     builder.AddDocs();
 }, app =>
 {
+    app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();
-    app.UseAccess();
+    app.UseAccessWithinLimits();
     app.UseMiddleware<QueryGate>();
     app.MapAdmin();
     if (app.Configuration.Role() is ServerRole.Worker)
@@ -42,9 +53,14 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapRecall();
     app.MapJobs();
+    app.MapRetention();
     app.MapEmbeddings();
     app.MapAccess();
+    app.MapLimits();
     app.MapTenants();
+    app.MapPrivacy();
+    app.MapAudit();
+    app.MapBackups();
     app.MapAnalytics();
     app.MapOpenApiDocument();
     app.MapDocs();

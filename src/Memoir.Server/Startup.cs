@@ -7,6 +7,7 @@ using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 using Memoir.Kit.Hosting;
 using Memoir.Kit.CommandLine;
@@ -115,6 +116,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         }
 
         PrepareFolder(options);
+        services.GetRequiredService<ArchiveFolder>().Prepare();
         services.GetRequiredService<InstanceKeys>();
         var database = services.GetRequiredService<Database>();
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);

@@ -34,7 +34,7 @@ trap finish EXIT
 
 key=browser-check-key-$$-0123456789abcdef
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
-MEMORY_DATA_DIRECTORY=$work MEMORY_API_KEYS=$key MEMORY_PORT=$port MEMORY_DRAIN_SECONDS=0 dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
+MEMORY_DATA_DIRECTORY=$work MEMORY_API_KEYS=$key MEMORY_PORT=$port MEMORY_DRAIN_SECONDS=0 MEMORY_GLOBAL_RATE_LIMIT=off MEMORY_TENANT_RATE_LIMIT=off dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
 server=$!
 
 BROWSER=$browser BASE=http://127.0.0.1:$port KEY=$key SCREENSHOT=${1:-} node tests/browser/reference.mjs || { tail -5 "$work/log"; exit 1; }

@@ -41,7 +41,7 @@ build_server
 port=$(free_port)
 key=$(python3 -c 'import secrets; print(secrets.token_hex(24))')
 env -u ASPNETCORE_URLS MEMORY_DATA_DIRECTORY="$work/data" MEMORY_PORT="$port" MEMORY_API_KEYS="$key" MEMORY_METRICS_TOKEN="$token" \
-  MEMORY_EMBEDDING_PROVIDER=mock MEMORY_DRAIN_SECONDS=0 dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
+  MEMORY_EMBEDDING_PROVIDER=mock MEMORY_DRAIN_SECONDS=0 MEMORY_GLOBAL_RATE_LIMIT=off MEMORY_TENANT_RATE_LIMIT=off dotnet "$MEMOIR_DLL" >"$work/log" 2>&1 &
 server=$!
 base=http://127.0.0.1:$port
 await "$base/health" || { cat "$work/log"; fail "the server does not start"; }

@@ -32,7 +32,7 @@ build_server
 key=nginx-test-key-0123456789abcdef
 serve() { # FOLDER PORT
   mkdir -p "$work/$1"
-  env -u ASPNETCORE_URLS MEMORY_DATA_DIRECTORY="$work/$1" MEMORY_PORT="$2" MEMORY_API_KEYS=$key MEMORY_DRAIN_SECONDS=0 dotnet "$MEMOIR_DLL" >"$work/$1.log" 2>&1 &
+  env -u ASPNETCORE_URLS MEMORY_DATA_DIRECTORY="$work/$1" MEMORY_PORT="$2" MEMORY_API_KEYS=$key MEMORY_DRAIN_SECONDS=0 MEMORY_GLOBAL_RATE_LIMIT=off MEMORY_TENANT_RATE_LIMIT=off dotnet "$MEMOIR_DLL" >"$work/$1.log" 2>&1 &
 }
 first=$(free_port)
 second=$(free_port)

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [postgres] [slow]"
+usage="usage: tests/faults/run.sh [--quick] [--cycles N] [--fs xfs,ext4] [kill9] [powercut] [fsync] [full] [recovery] [jobs] [postgres] [upgrade] [slow] [overload]"
 quick=false
 cycles=
 file_systems=xfs,ext4
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
       [ "$1" = --cycles ] && cycles=$2 || file_systems=$2
       shift
       ;;
-    kill9 | powercut | fsync | full | recovery | jobs | postgres | slow) chosen+=("$1") ;;
+    kill9 | powercut | fsync | full | recovery | jobs | postgres | upgrade | slow | overload) chosen+=("$1") ;;
     *)
       echo "$usage" >&2
       exit 64
@@ -29,7 +29,7 @@ done
 named=${#chosen[@]}
 if [ "$named" = 0 ]; then
   chosen=(kill9 powercut fsync full recovery jobs slow)
-  $quick || chosen+=(postgres) # One round of it alone takes as long as a quick run may.
+  $quick || chosen+=(postgres upgrade overload) # One round of any of them alone takes as long as a quick run may.
 fi
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
@@ -111,6 +111,7 @@ kill9() {
   { $quick || [ -n "$cycles" ]; } && limit=(--search-limit 200)
   run kill9 --cycles "$(count 200 8)" "${limit[@]}"
   run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AckBeforeCommit
+  run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AuditApart
 }
 
 powercut() {
@@ -167,15 +168,20 @@ jobs_tests() {
 }
 
 # A server of its own, for it is killed with everything that it started.
+# A PostgreSQL server of its own, which the test may crash.
+needs_postgres() {
+  MEMOIR_POSTGRES_CACHE=${MEMOIR_POSTGRES_CACHE:-/var/tmp/memoir-postgres-$(id -u)}
+  export MEMOIR_POSTGRES_CACHE MEMOIR_POSTGRES_DATA=$MEMOIR_POSTGRES_CACHE/faults MEMOIR_POSTGRES_PORT=${MEMOIR_FAULTS_POSTGRES_PORT:-25470}
+  export MEMOIR_FAULTS_POSTGRES=$PWD/scripts/postgres.sh
+  "$MEMOIR_FAULTS_POSTGRES" install || { skip "$1" "scripts/postgres.sh cannot install a PostgreSQL here"; return 1; }
+  "$MEMOIR_FAULTS_POSTGRES" reset
+}
+
 postgres() {
   local size=(--rounds 12) control=(--jobs 5000)
   $quick && size=(--rounds 1 --jobs 300) && control=(--jobs 1000)
   [ -z "$cycles" ] || size+=(--rounds "$cycles")
-  MEMOIR_POSTGRES_CACHE=${MEMOIR_POSTGRES_CACHE:-/var/tmp/memoir-postgres-$(id -u)}
-  export MEMOIR_POSTGRES_CACHE MEMOIR_POSTGRES_DATA=$MEMOIR_POSTGRES_CACHE/faults MEMOIR_POSTGRES_PORT=${MEMOIR_FAULTS_POSTGRES_PORT:-25470}
-  export MEMOIR_FAULTS_POSTGRES=$PWD/scripts/postgres.sh
-  "$MEMOIR_FAULTS_POSTGRES" install || { skip postgres "scripts/postgres.sh cannot install a PostgreSQL here"; return 0; }
-  "$MEMOIR_FAULTS_POSTGRES" reset
+  needs_postgres postgres || return 0
   run postgres "${size[@]}"
 
   # A crash of the server shows what it had promised and not written; the others would only take time.
@@ -186,10 +192,39 @@ postgres() {
   "$MEMOIR_FAULTS_POSTGRES" reset
 }
 
+# The same program with one more migration, called NNNN_<KIND>_next_release: next_release KIND prints where it is.
+next_release() {
+  local folder=artifacts/next-release/$1 number
+  number=$(printf %04d $(($(ls src/Memoir.Server/Migrations/postgresql | wc -l) + 1)))
+  rm -rf "$folder"
+  mkdir -p "$folder/sql/sqlite" "$folder/sql/postgresql"
+  cp "tests/faults/next-release/$1.sql" "$folder/sql/sqlite/${number}_$1_next_release.sql"
+  cp "tests/faults/next-release/$1.sql" "$folder/sql/postgresql/${number}_$1_next_release.sql"
+  dotnet build -c Release -v quiet --nologo "-p:NextRelease=$1" src/Memoir.Server >&2
+  echo "$folder/bin/Memoir.Server/release/Memoir.Server.dll"
+}
+
+upgrade() {
+  local size=()
+  $quick && size=(--rounds 1 --rate 100 --messages 5000)
+  [ -z "$cycles" ] || size+=(--rounds "$cycles")
+  needs_postgres upgrade || return 0
+  run migrations --server "$(broken Storage)" --step "$($quick && echo 9 || echo 1)"
+  run upgrade "${size[@]}" --next "$(next_release expand)"
+  run upgrade --rounds 1 --rate 50 --messages 0 --next "$(next_release contract)" --expect-failure
+  "$MEMOIR_FAULTS_POSTGRES" reset
+}
+
 slow() {
   local size=()
   $quick && size=(--quick)
   "$faults" slow "${size[@]}"
+}
+
+overload() {
+  local size=()
+  $quick && size=(--quick)
+  "$faults" overload "${size[@]}"
 }
 
 took=

@@ -3,12 +3,16 @@ using System.Globalization;
 namespace Memoir.Kit.CommandLine;
 
 /// <summary>An option of a command: <c>--name value</c>, or a switch when it has no value's name.</summary>
-public sealed record CommandOption(string Name, string? Value, string Meaning);
+public sealed record CommandOption(string Name, string? Value, string Meaning)
+{
+    /// <summary>It may stand several times.</summary>
+    public bool IsList { get; init; }
+}
 
 /// <summary>What follows a command's name, read by its own list of options; everything else is refused.</summary>
 public sealed class Arguments
 {
-    private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<string>> _values = new(StringComparer.Ordinal);
     private readonly List<string> _operands = [];
 
     private Arguments()
@@ -53,9 +57,9 @@ public sealed class Arguments
                     : throw new CommandException(ExitCode.Usage, $"{name} needs {option.Value}");
             }
 
-            if (!read._values.TryAdd(name, value))
+            if (!read._values.TryAdd(name, [value]))
             {
-                throw new CommandException(ExitCode.Usage, $"{name} is given twice");
+                (option.IsList ? read._values[name] : throw new CommandException(ExitCode.Usage, $"{name} is given twice")).Add(value);
             }
         }
 
@@ -64,7 +68,10 @@ public sealed class Arguments
 
     public bool Has(string name) => _values.ContainsKey(name);
 
-    public string? Text(string name) => _values.GetValueOrDefault(name);
+    public string? Text(string name) => _values.GetValueOrDefault(name)?[0];
+
+    /// <summary>All values of an option that may stand several times.</summary>
+    public IReadOnlyList<string> Texts(string name) => _values.GetValueOrDefault(name) ?? [];
 
     /// <exception cref="CommandException">The value is none of those allowed.</exception>
     public string Choice(string name, params ReadOnlySpan<string> allowed)

@@ -58,11 +58,20 @@ public sealed class Database : IDisposable
     /// <inheritdoc cref="SystemWriteAsync{T}"/>
     public Task SystemWriteAsync(Func<Session, Task> work, CancellationToken ct) => _engine.WriteAsync(tenant: null, Answering(work), ct);
 
+    /// <summary>
+    /// Reads all tenants as they were at one instant, however long it takes. Writers do not wait for it; what they replace
+    /// is kept until it ends: the log of SQLite grows, PostgreSQL cleans nothing up.
+    /// </summary>
+    public Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct) => _engine.SnapshotAsync(work, ct);
+
     /// <inheritdoc cref="IDatabaseEngine.InspectAsync"/>
     public Task<EngineReport> InspectAsync(CancellationToken ct) => _engine.InspectAsync(ct);
 
     /// <inheritdoc cref="IDatabaseEngine.ListenAsync"/>
     public Task ListenAsync(string channel, Action heard, CancellationToken ct) => _engine.ListenAsync(channel, heard, ct);
+
+    /// <inheritdoc cref="IDatabaseEngine.RewriteAsync"/>
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => _engine.RewriteAsync(tables, ct);
 
     /// <inheritdoc cref="IDatabaseEngine.MigrateAsync"/>
     internal Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _engine.MigrateAsync(work, ct);

@@ -27,6 +27,10 @@ public sealed class DatabaseOptions
     [Range(1, 1_000_000)]
     public int WriteQueueLimit { get; set; } = 4096;
 
+    /// <summary>How long a read or a search waits for its turn before its caller is told 503 <c>overloaded</c>.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan LongestWait { get; set; } = TimeSpan.FromSeconds(2);
+
     public bool IsPostgres => Postgres.PostgresAddress.IsOne(DatabaseUrl);
 
     /// <summary>The data folder as an absolute path.</summary>
@@ -75,6 +79,9 @@ public sealed class StartupException(string message, Exception? inner) : Excepti
 
     /// <summary>Another process holds the database.</summary>
     public bool IsInUse { get; init; }
+
+    /// <summary>The database's file is not as it was written.</summary>
+    public bool IsDamage { get; init; }
 
     /// <summary>The same start may succeed later without anybody's doing: the server is down, starting, or has no connection to spare.</summary>
     public bool MayPass { get; init; }

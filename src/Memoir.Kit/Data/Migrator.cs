@@ -23,12 +23,29 @@ public static partial class Migrator
         var current = "";
         try
         {
-            return await database.MigrateAsync(session => ApplyAsync(session, migrations, time.Now(), name => current = name), ct);
+            return await database.MigrateAsync(
+                async session =>
+                {
+                    await RefuseUnfinishedCopyAsync(session);
+                    return await ApplyAsync(session, migrations, migrations.Count, time.Now(), name => current = name);
+                },
+                ct);
         }
         catch (Exception exception) when (database.Explain(exception, $"cannot be brought up to date{current}") is { } refusal)
         {
             throw refusal;
         }
+    }
+
+    /// <summary>How many files this program has: the same on both engines.</summary>
+    public static int CountKnown(Assembly assembly) => Load(assembly, Dialect.Sqlite.Name).Count;
+
+    /// <summary>Brings a database that a copy is written to as far as a number, whether or not the copy is complete.</summary>
+    /// <exception cref="StartupException">It is beyond that number already.</exception>
+    public static Task<int> MigrateCopyAsync(this Database database, Assembly assembly, int upTo, TimeProvider time, CancellationToken ct)
+    {
+        var migrations = Load(assembly, database.Dialect.Name);
+        return database.MigrateAsync(session => ApplyAsync(session, migrations, upTo, time.Now(), _ => { }), ct);
     }
 
     /// <summary>How many files are not applied yet; nothing is changed. For whoever has to know every table.</summary>
@@ -96,9 +113,9 @@ public static partial class Migrator
     internal static IEnumerable<string> Statements(string sql) =>
         StatementEnd().Split(Comment().Replace(sql, "")).Select(s => s.Trim()).Where(s => s.Length > 0);
 
-    private static async Task<int> ApplyAsync(Session session, IReadOnlyList<Migration> migrations, DateTimeOffset now, Action<string> begin)
+    private static async Task<int> ApplyAsync(
+        Session session, IReadOnlyList<Migration> migrations, int upTo, DateTimeOffset now, Action<string> begin)
     {
-        await RefuseUnfinishedCopyAsync(session);
         const string createTable = """
             CREATE TABLE schema_migrations (
                 number     BIGINT NOT NULL PRIMARY KEY,
@@ -112,11 +129,19 @@ public static partial class Migrator
         }
 
         var count = await CountAppliedAsync(session, migrations, mayBeExpanded: true);
-        foreach (var migration in migrations.Skip(count))
+        if (count > upTo)
+        {
+            throw new StartupException($"The database is at migration {count:D4}, and this needs one that is at {upTo:D4} or before.");
+        }
+
+        foreach (var migration in migrations.Take(upTo).Skip(count))
         {
             begin($" with migration {migration.Number:D4}_{migration.Name}");
             foreach (var statement in Statements(migration.Sql))
             {
+#if FAULT_STORAGE
+                Sqlite.SeededFault.MayDieInMigration();
+#endif
                 await session.ExecuteAsync(statement, new { });
             }
 
@@ -125,14 +150,14 @@ public static partial class Migrator
                 new { migration.Number, migration.Name, migration.Checksum, now });
         }
 
-        return migrations.Count - count;
+        return upTo - count;
     }
 
     private static async Task RefuseUnfinishedCopyAsync(Session session)
     {
         if (await session.ScalarAsync(session.Dialect.TableExists, new { table = "unfinished_copy" }) is not null)
         {
-            throw new StartupException("The database holds a part of a copy that is being written or was interrupted. Drop it, make it anew and run memoir copy again.");
+            throw new StartupException("The database holds a part of a copy that is being written or was interrupted. Drop it, make it anew and run memoir copy or memoir restore again.");
         }
     }
 

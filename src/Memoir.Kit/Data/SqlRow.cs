@@ -24,7 +24,7 @@ public readonly ref struct SqlRow
         : _reader.GetDouble(column);
 
     public string Text(int column) =>
-        _reader is null ? raw.sqlite3_column_text(_statement, column).utf8_to_string()
+        _reader is null ? raw.sqlite3_column_text(_statement, column).utf8_to_string() ?? ""
         : _reader.IsDBNull(column) ? ""
         : _reader.GetString(column);
 

@@ -19,7 +19,14 @@ public static class DurableFiles
     /// old file is in place, unless the very last step (syncing the folder) failed: then the new one is, but may not last.
     /// </summary>
     /// <exception cref="IOException">The storage refused a step; nothing may be acknowledged.</exception>
-    public static async Task WriteAtomicallyAsync(string path, ReadOnlyMemory<byte> bytes, UnixFileMode mode, CancellationToken ct)
+    public static Task WriteAtomicallyAsync(string path, ReadOnlyMemory<byte> bytes, UnixFileMode mode, CancellationToken ct) =>
+        WriteAtomicallyAsync(path, async file => await file.WriteAsync(bytes, ct), mode);
+
+    /// <summary>The same for what is not in memory as a whole.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes its bytes; throwing leaves the old file in place.</param>
+    /// <param name="mode">Of the file.</param>
+    public static async Task WriteAtomicallyAsync(string path, Func<Stream, Task> write, UnixFileMode mode)
     {
         var target = Path.GetFullPath(path);
         var folder = Path.GetDirectoryName(target) ?? throw new ArgumentException("The path names no file.", nameof(path));
@@ -30,7 +37,9 @@ public static class DurableFiles
         {
             using (var file = Create(temporary, mode))
             {
-                await WriteAndSyncAsync(file.SafeFileHandle, bytes, ct);
+                await write(file);
+                await file.FlushAsync();
+                NativeSync.File(file.SafeFileHandle);
             }
 
             File.Move(temporary, target, overwrite: true);
@@ -102,6 +111,19 @@ public static class DurableFiles
         {
             SyncDirectory(Path.GetDirectoryName(target)!);
         }
+    }
+
+    /// <summary>Puts a closed file in the place of another of the same folder, which readers see whole, before or after.</summary>
+    /// <exception cref="IOException">The storage refused a step.</exception>
+    public static void Replace(string from, string path)
+    {
+        using (var file = File.OpenHandle(from, FileMode.Open, FileAccess.ReadWrite))
+        {
+            NativeSync.File(file);
+        }
+
+        File.Move(from, path, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>Makes the folder and what is missing above it; a new one belongs to its owner alone.</summary>

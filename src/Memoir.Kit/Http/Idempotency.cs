@@ -88,6 +88,19 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
         return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
     }
 
+    /// <summary>Removes the answers that were kept about things which are gone, by the <c>Location</c> that they stated.</summary>
+    public static async Task ForgetAsync(Session session, IEnumerable<string> locations)
+    {
+        foreach (var location in locations)
+        {
+            await session.SendAsync("DELETE FROM idempotency_keys WHERE tenant_id = @Tenant AND location = @location", new { location });
+        }
+    }
+
+    /// <summary>Which of these locations kept answers state.</summary>
+    public static Task<IReadOnlyList<string>> ListAsync(Session session, IReadOnlyList<string> locations) => session.QueryAsync<string>(
+        "SELECT location FROM idempotency_keys WHERE tenant_id = @Tenant AND location IN @locations", new { locations });
+
     /// <summary>Removes keys whose day is over, of all tenants.</summary>
     public static Task<int> PurgeAsync(Database database, DateTimeOffset now, CancellationToken ct) =>
         database.SystemWriteAsync(

@@ -18,6 +18,8 @@ public enum Problem
     PayloadTooLarge,
     ValidationFailed,
     IdempotencyKeyReused,
+    RateLimited,
+    BackupIntegrity,
     Internal,
     Overloaded,
     Draining,
@@ -41,7 +43,7 @@ public static class Problems
     /// <summary>Seconds after which trying again makes sense; null when it does not.</summary>
     public static int? RetryAfter(this Problem problem) => problem switch
     {
-        Problem.Overloaded or Problem.IdempotencyInProgress => 1,
+        Problem.Overloaded or Problem.IdempotencyInProgress or Problem.RateLimited => 1,
         Problem.Draining => 5,
         Problem.StorageUnavailable or Problem.DependencyUnavailable => 10,
         _ => null,
@@ -58,6 +60,7 @@ public static class Problems
         406 => Problem.NotAcceptable,
         413 => Problem.PayloadTooLarge,
         415 => Problem.UnsupportedMediaType,
+        429 => Problem.RateLimited,
         504 => Problem.Timeout,
         >= 500 => Problem.Internal,
         _ => Problem.InvalidRequest,
@@ -80,6 +83,8 @@ public static class Problems
         Problem.PayloadTooLarge => (413, "payload-too-large", "The body is too large"),
         Problem.ValidationFailed => (422, "validation-failed", "A field breaks its rule"),
         Problem.IdempotencyKeyReused => (422, "idempotency-key-reused", "The idempotency key was used for another request"),
+        Problem.RateLimited => (429, "rate-limited", "Too many requests"),
+        Problem.BackupIntegrity => (422, "backup-integrity", "The backup is not as it was written"),
         Problem.Internal => (500, "internal", "Something went wrong here"),
         Problem.Overloaded => (503, "overloaded", "The server is busy"),
         Problem.Draining => (503, "draining", "The server is stopping"),

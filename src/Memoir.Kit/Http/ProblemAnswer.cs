@@ -8,13 +8,19 @@ public static class ProblemAnswer
 {
     public const string MediaType = "application/problem+json";
 
+    private const string Item = "memoir.problem";
+
+    /// <summary>Why the request was refused; null when it was not.</summary>
+    public static Problem? Of(HttpContext http) => http.Items[Item] as Problem?;
+
     public static async Task WriteAsync(HttpContext http, ProblemException refusal)
     {
         var problem = refusal.Problem;
         var response = http.Response;
+        http.Items[Item] = problem;
         response.StatusCode = problem.Status();
         response.ContentType = MediaType;
-        if (problem.RetryAfter() is { } seconds)
+        if ((refusal.Wait is { } wait ? (int)Math.Ceiling(Math.Max(1, wait.TotalSeconds)) : problem.RetryAfter()) is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }

@@ -92,6 +92,10 @@ public sealed partial class RequestFrame(RequestDelegate next, TimeProvider time
         headers["Referrer-Policy"] = "no-referrer";
         headers.ContentSecurityPolicy = "default-src 'none'";
         headers.CacheControl = "no-store";
+        if (http.Request.IsHttps)
+        {
+            headers.StrictTransportSecurity = "max-age=31536000";
+        }
     }
 
     /// <summary>Kestrel renames a Content-Length that came with a Transfer-Encoding: the mark of request smuggling.</summary>

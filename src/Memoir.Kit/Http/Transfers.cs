@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Timeouts;
 namespace Memoir.Kit.Http;
 
 /// <summary>
-/// The memory that large bodies and answers hold while their clients take their time: bounded in all, and taken from
-/// those that stand still.
+/// The memory that large bodies and answers hold while their clients take their time: bounded in all and for each tenant, and taken
+/// from those that stand still.
 /// </summary>
 public sealed class Transfers(TimeProvider time)
 {
@@ -14,12 +14,16 @@ public sealed class Transfers(TimeProvider time)
     public const int PieceBytes = 64 * 1024;
 
     private const long MostBytes = 64 * 1024 * 1024;
+
+    /// <summary>One tenant may hold this part of it.</summary>
+    private const int TenantShare = 2;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<Writing, bool> _writings = new();
-    private long _bodies;
-    private long _answers;
+    private readonly Held _bodies = new();
+    private readonly Held _answers = new();
 
     /// <summary>Writes an answer piece by piece; a reader that takes none for half a minute is cut off.</summary>
     /// <exception cref="ProblemException">503: too many large answers wait for readers that do read.</exception>
@@ -32,7 +36,7 @@ public sealed class Transfers(TimeProvider time)
             return;
         }
 
-        using var writing = new Writing(body.Length, time);
+        using var writing = new Writing(body.Length, OwnerOf(http), time);
         Enter(writing);
         try
         {
@@ -54,23 +58,31 @@ public sealed class Transfers(TimeProvider time)
 
     /// <summary>Counts what a body under way holds.</summary>
     /// <exception cref="ProblemException">503: the bodies under way hold all that they may.</exception>
-    public void TakeForBody(int bytes)
+    public void TakeForBody(int bytes, string owner)
     {
-        if (Interlocked.Add(ref _bodies, bytes) > MostBytes)
+        if (_bodies.Add(bytes, owner) is not { All: <= MostBytes, Owners: <= MostBytes / TenantShare })
         {
-            Interlocked.Add(ref _bodies, -bytes);
+            _bodies.Add(-bytes, owner);
             throw new ProblemException(Problem.Overloaded, "Too many large bodies are on their way.");
         }
     }
 
-    public void GiveBackBody(int bytes) => Interlocked.Add(ref _bodies, -bytes);
+    public void GiveBackBody(int bytes, string owner) => _bodies.Add(-bytes, owner);
+
+    /// <summary>Says whose share a request's body and answer are taken from.</summary>
+    public static void SetOwner(HttpContext http, string owner) => http.Features.Set(new Owner(owner));
+
+    /// <summary>Nobody's: what is not any tenant's is bounded with all the rest alone.</summary>
+    public static string OwnerOf(HttpContext http) => http.Features.Get<Owner>()?.Name ?? "";
 
     private void Enter(Writing writing)
     {
-        var excess = Interlocked.Add(ref _answers, writing.Bytes) - MostBytes;
+        var held = _answers.Add(writing.Bytes, writing.Owner);
+        var isOwn = held.Owners > MostBytes / TenantShare;
+        var excess = isOwn ? held.Owners - (MostBytes / TenantShare) : held.All - MostBytes;
         if (excess > 0)
         {
-            foreach (var standing in _writings.Keys.Where(w => w.Idle >= Pause).OrderByDescending(w => w.Idle).ToList())
+            foreach (var standing in _writings.Keys.Where(w => w.Idle >= Pause && (!isOwn || w.Owner == writing.Owner)).OrderByDescending(w => w.Idle).ToList())
             {
                 standing.Cut();
                 excess -= standing.Bytes;
@@ -83,7 +95,7 @@ public sealed class Transfers(TimeProvider time)
 
         if (excess > 0)
         {
-            Interlocked.Add(ref _answers, -writing.Bytes);
+            _answers.Add(-writing.Bytes, writing.Owner);
             throw new ProblemException(Problem.Overloaded, "Too many large answers are on their way.");
         }
 
@@ -93,11 +105,44 @@ public sealed class Transfers(TimeProvider time)
     private void Leave(Writing writing)
     {
         _writings.TryRemove(writing, out _);
-        Interlocked.Add(ref _answers, -writing.Bytes);
+        _answers.Add(-writing.Bytes, writing.Owner);
+    }
+
+    private sealed record Owner(string Name);
+
+    /// <summary>Bytes held, in all and by owner.</summary>
+    private sealed class Held
+    {
+        private readonly Dictionary<string, long> _owners = new(StringComparer.Ordinal);
+        private long _all;
+
+        public (long All, long Owners) Add(long bytes, string owner)
+        {
+            lock (_owners)
+            {
+                _all += bytes;
+                if (owner.Length == 0)
+                {
+                    return (_all, 0);
+                }
+
+                var own = _owners.GetValueOrDefault(owner) + bytes;
+                if (own == 0)
+                {
+                    _owners.Remove(owner);
+                }
+                else
+                {
+                    _owners[owner] = own;
+                }
+
+                return (_all, own);
+            }
+        }
     }
 
     /// <summary>One large answer on its way.</summary>
-    private sealed class Writing(int bytes, TimeProvider time) : IDisposable
+    private sealed class Writing(int bytes, string owner, TimeProvider time) : IDisposable
     {
         private readonly CancellationTokenSource _cut = new(Timeout.InfiniteTimeSpan, time);
         private readonly Lock _gate = new();
@@ -105,6 +150,8 @@ public sealed class Transfers(TimeProvider time)
         private bool _isOver;
 
         public int Bytes => bytes;
+
+        public string Owner => owner;
 
         public TimeSpan Idle => time.GetElapsedTime(Volatile.Read(ref _lastProgress));
 

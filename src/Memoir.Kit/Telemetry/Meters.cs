@@ -16,6 +16,7 @@ public sealed class Meters
 
     private static readonly string[] Methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     private static readonly string[] SearchModes = ["hybrid", "lexical", "semantic"];
+    private static readonly string[] Limits = ["address", "blocked", "key", "tenant"];
 
     // Built once: the same string object for the same status lets a recording find its series without hashing text.
     private static readonly string[] Statuses = [.. Enumerable.Range(0, 600).Select(status => status.ToString(CultureInfo.InvariantCulture))];
@@ -29,9 +30,17 @@ public sealed class Meters
     private readonly Histogram<double> _embeddingSeconds;
     private readonly Counter<long> _jobs;
     private readonly Counter<long> _rateLimitRejections;
+    private readonly Counter<long> _addressBlocks;
     private readonly Histogram<double> _groupSize;
     private readonly Histogram<double> _commitSeconds;
     private readonly Counter<long> _indexLoads;
+    private readonly Counter<long> _backups;
+    private readonly Counter<long> _auditSealed;
+    private readonly Counter<long> _denials;
+    private readonly Counter<long> _denialsDropped;
+    private readonly Counter<long> _archived;
+    private readonly Counter<long> _deletedByRetention;
+    private readonly Histogram<double> _retentionSeconds;
     private readonly Counter<long> _searchLogDropped;
 
     public Meters(IMeterFactory factory)
@@ -49,16 +58,27 @@ public sealed class Meters
         _searchSeconds = Meter.CreateHistogram("memory_search_duration_seconds", "s", "Time a search took, without HTTP.", null, work);
         _embeddingSeconds = Meter.CreateHistogram("embedding_generation_duration_seconds", "s", "Time an embedding provider took to answer.", null, request);
         _jobs = Meter.CreateCounter<long>("jobs_processed_total", description: "Job attempts that ended, by outcome.");
-        _rateLimitRejections = Meter.CreateCounter<long>("rate_limit_rejections_total", description: "Requests refused by a rate limit.");
+        _rateLimitRejections = Meter.CreateCounter<long>("rate_limit_rejections_total", description: "Requests refused by a rate limit, by whose limit it was; blocked: of an address that was refused too often.");
+        _addressBlocks = Meter.CreateCounter<long>("address_blocks_total", description: "Addresses blocked because they were refused too often.");
         _groupSize = Meter.CreateHistogram("write_group_size", null, "Writes committed together.", null, Buckets(1, 2, 4, 8, 16, 32, 64, 128, 256, 512));
         _commitSeconds = Meter.CreateHistogram("write_commit_duration_seconds", "s", "Time the commit of a write group took.", null, work);
         _indexLoads = Meter.CreateCounter<long>("index_loads_total", description: "Search indexes read into the cache.");
+        _archived = Meter.CreateCounter<long>("memories_archived_total", description: "Memories that retention has archived.");
+        _deletedByRetention = Meter.CreateCounter<long>("memories_deleted_by_retention_total", description: "Memories that retention has deleted.");
+        _retentionSeconds = Meter.CreateHistogram("retention_run_duration_seconds", "s", "Time from the begin of a tenant's retention run to its end.", null, Buckets(0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200));
+
+        _backups = Meter.CreateCounter<long>("backups_total", description: "Backups that ended, by outcome.");
+        _auditSealed = Meter.CreateCounter<long>("audit_records_sealed_total", description: "Audit records that got their place in a chain.");
+        _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
+        _denialsDropped = Meter.CreateCounter<long>("audit_denials_dropped_total", description: "Denied requests without a record of their own: counted at most.");
         _searchLogDropped = Meter.CreateCounter<long>("search_log_dropped_total", description: "Searches that were not recorded: too many waited, or for too long.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
         Meter.CreateObservableGauge("write_queue_depth", () => WriteQueueDepth(), description: "Writes waiting for the writer.");
         Meter.CreateObservableGauge("index_cache_bytes", () => IndexCacheBytes(), "By", "Memory held by cached search indexes.");
+        Meter.CreateObservableGauge("backup_last_success_timestamp_seconds", () => BackupTaken(), "s", "The newest complete backup in this process's folder, seconds since the epoch; 0 when there is none.");
+        Meter.CreateObservableGauge("audit_unsealed_seconds", () => AuditUnsealedSeconds(), "s", "Age of the oldest audit record without a place in its chain.");
         Meter.CreateObservableGauge("ready", IsReady, description: "1 while the process should get requests, 0 while it should not.");
         Meter.CreateObservableGauge("dependency_state", DependencyStates, description: "What the process needs: 0 works, 1 works with less, 2 does not work.");
         ObserveProcess();
@@ -75,6 +95,12 @@ public sealed class Meters
 
     /// <inheritdoc cref="JobsQueued"/>
     public Func<long> IndexCacheBytes { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<long> BackupTaken { get; set; } = static () => 0;
+
+    /// <inheritdoc cref="JobsQueued"/>
+    public Func<double> AuditUnsealedSeconds { get; set; } = static () => 0;
 
     /// <summary>What readiness found last; null before it was asked.</summary>
     public HealthReport? Health { get; set; }
@@ -107,7 +133,10 @@ public sealed class Meters
 
     public void JobProcessed(string kind, string outcome) => _jobs.Add(1, new("kind", kind), new("outcome", outcome));
 
-    public void RateLimitRejected() => _rateLimitRejections.Add(1);
+    /// <param name="limit"><c>address</c>, <c>tenant</c>, <c>key</c> or <c>blocked</c>.</param>
+    public void RateLimitRejected(string limit) => _rateLimitRejections.Add(1, new KeyValuePair<string, object?>("limit", limit));
+
+    public void AddressBlocked() => _addressBlocks.Add(1);
 
     public void WritesCommitted(int groupSize, TimeSpan commit)
     {
@@ -117,6 +146,22 @@ public sealed class Meters
 
     public void IndexLoaded() => _indexLoads.Add(1);
 
+    public void BackupEnded(bool isComplete) => _backups.Add(1, new KeyValuePair<string, object?>("outcome", isComplete ? "succeeded" : "failed"));
+
+    public void AuditSealed(int count) => _auditSealed.Add(count);
+
+    public void Denied() => _denials.Add(1);
+
+    public void DenialDropped() => _denialsDropped.Add(1);
+
+    public void Retained(int archived, int deleted)
+    {
+        _archived.Add(archived);
+        _deletedByRetention.Add(deleted);
+    }
+
+    public void RetentionRunFinished(TimeSpan elapsed) => _retentionSeconds.Record(elapsed.TotalSeconds);
+
     public void SearchLogDropped(int count) => _searchLogDropped.Add(count);
 
     /// <summary>Counters whose labels are known start at zero, so that the first event is an increase and not a new series.</summary>
@@ -124,9 +169,21 @@ public sealed class Meters
     {
         _requestsInFlight.Add(0);
         _messagesCreated.Add(0);
-        _rateLimitRejections.Add(0);
+        _addressBlocks.Add(0);
         _indexLoads.Add(0);
         _searchLogDropped.Add(0);
+        _archived.Add(0);
+        _deletedByRetention.Add(0);
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));
+        _backups.Add(0, new KeyValuePair<string, object?>("outcome", "failed"));
+        _auditSealed.Add(0);
+        _denials.Add(0);
+        _denialsDropped.Add(0);
+        foreach (var limit in Limits)
+        {
+            _rateLimitRejections.Add(0, new KeyValuePair<string, object?>("limit", limit));
+        }
+
         foreach (var mode in SearchModes)
         {
             _searches.Add(0, new("mode", mode), new("degraded", "false"));

@@ -94,5 +94,6 @@ internal static class AccessFeature
         CreatedAt = key.CreatedAt,
         ExpiresAt = key.ExpiresAt,
         LastUsedAt = key.LastUsedAt,
+        RateLimit = key.RateLimit,
     };
 }

@@ -22,6 +22,9 @@ internal sealed record ApiKey
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public DateTimeOffset? LastUsedAt { get; init; }
+
+    /// <summary>The key's own limit of requests; null for none but its tenant's.</summary>
+    public string? RateLimit { get; init; }
 }
 
 /// <summary>Body of <c>POST /v1/admin/keys</c>.</summary>
@@ -38,6 +41,9 @@ public sealed record CreateApiKeyRequest
 
     /// <summary>After this time the key is refused; never when absent.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>A limit of requests of this key alone, such as <c>60/minute</c>, beside its tenant's; none when absent.</summary>
+    public string? RateLimit { get; init; }
 }
 
 /// <summary>A key as callers see it; <c>key</c> is there only in the answer that made it.</summary>
@@ -63,6 +69,9 @@ public sealed record ApiKeyResponse
 
     /// <summary>Known to the minute.</summary>
     public required DateTimeOffset? LastUsedAt { get; init; }
+
+    /// <summary>The key's own limit of requests; null for none but its tenant's.</summary>
+    public required string? RateLimit { get; init; }
 }
 
 /// <summary>Answer of <c>GET /v1/admin/keys</c>.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Security;
 
 namespace Memoir.Server.Access;
@@ -43,6 +44,7 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
             Scopes = scopes,
             CreatedAt = now,
             ExpiresAt = request.ExpiresAt,
+            RateLimit = RateLimit.Parse(request.RateLimit)?.ToString(),
         };
 
         return await database.WriteAsync(tenant, async session =>
@@ -129,6 +131,11 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         return key;
     }
 
+    /// <returns>The key that this secret opened once, if it was just looked for and not recognised; null for any other.</returns>
+    public ApiKey? FindFormer(string secret) =>
+        secret.Length == KeyLength && _byPrefix.TryGetValue(secret[..PrefixLength], out var seen) && seen.Key is { } key
+        && Secrets.AreEqual(Secrets.Hash(secret), key.Hash) ? key : null;
+
     /// <summary>Writes down when keys were last used: at most once a minute each, never on a request's time.</summary>
     public async Task SaveUsesAsync(CancellationToken ct)
     {
@@ -169,6 +176,11 @@ internal sealed class ApiKeyService(Database database, TimeProvider time)
         if (request.ExpiresAt <= now)
         {
             checks.Add("expires_at", "must be in the future");
+        }
+
+        if (request.RateLimit is { } limit && !RateLimit.TryParse(limit, out _))
+        {
+            checks.Add("rate_limit", RateLimit.Form);
         }
 
         checks.ThrowIfAny();

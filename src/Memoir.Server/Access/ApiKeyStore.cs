@@ -5,13 +5,13 @@ namespace Memoir.Server.Access;
 /// <summary>All SQL about keys. Finding one by its prefix is cross-tenant: who calls is not known before.</summary>
 internal static class ApiKeyStore
 {
-    private const string Columns = "id, tenant_id, prefix, hash, name, scopes, created_at, expires_at, last_used_at";
+    private const string Columns = "id, tenant_id, prefix, hash, name, scopes, created_at, expires_at, last_used_at, rate_limit";
 
     public static Task InsertAsync(Session session, ApiKey key)
     {
         const string sql = """
-            INSERT INTO api_keys (tenant_id, id, prefix, hash, name, scopes, created_at, expires_at)
-            VALUES (@Tenant, @Id, @Prefix, @Hash, @Name, @Scopes, @CreatedAt, @ExpiresAt)
+            INSERT INTO api_keys (tenant_id, id, prefix, hash, name, scopes, created_at, expires_at, rate_limit)
+            VALUES (@Tenant, @Id, @Prefix, @Hash, @Name, @Scopes, @CreatedAt, @ExpiresAt, @RateLimit)
             """;
 
         return session.ExecuteAsync(sql, key);

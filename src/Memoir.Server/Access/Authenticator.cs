@@ -1,6 +1,7 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Security;
 using Microsoft.Extensions.Options;
 
@@ -32,13 +33,18 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
         }
 
         return await keys.RecogniseAsync(secret, http.RequestAborted) is { } key
-            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes))
+            ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes)) { Limit = RateLimit.Parse(key.RateLimit) }
             : null;
     }
 
     /// <summary>The scraper's token opens <c>/metrics</c> alone.</summary>
     public bool IsMetricsToken(HttpRequest request) =>
         _metrics.Length > 0 && Presented(request) is { } secret && IsAmong(_metrics, Secrets.Hash(secret));
+
+    /// <summary>Whose key it was that a stranger showed: right, but out of date. Null for every other stranger.</summary>
+    public Caller? FindFormer(HttpRequest request) => Presented(request) is { } secret && keys.FindFormer(secret) is { } key
+        ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, Scopes.None)
+        : null;
 
     public static bool HasCredential(HttpRequest request) => Presented(request) is not null;
 

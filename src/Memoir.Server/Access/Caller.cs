@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 
 namespace Memoir.Server.Access;
 
@@ -21,6 +22,9 @@ internal enum Scopes
 internal sealed record Caller(Tenant? Tenant, string Credential, Scopes Scopes)
 {
     private const string Item = "memoir.caller";
+
+    /// <summary>The credential's own limit of requests, beside its tenant's.</summary>
+    public RateLimit? Limit { get; init; }
 
     public static Caller Of(HttpContext http) =>
         http.Items[Item] as Caller ?? throw new InvalidOperationException("This route runs without authentication.");
@@ -49,6 +53,21 @@ internal sealed record Caller(Tenant? Tenant, string Credential, Scopes Scopes)
         return Tenant is null || Tenant.Value.Id == named
             ? new Tenant(named)
             : throw new ProblemException(Problem.TenantMismatch, "This credential belongs to another tenant.");
+    }
+
+    /// <summary>
+    /// The tenant that this request counts for, before its body is read: the credential's, else the one that header or query
+    /// name, else the default one. Whether it may act there is <see cref="ActIn"/>'s to say.
+    /// </summary>
+    public Tenant CountsFor(HttpContext http)
+    {
+        if (Tenant is { } own)
+        {
+            return own;
+        }
+
+        var named = http.Request.Headers["X-Tenant-ID"] is [{ } header] ? header : http.Request.Query["tenant_id"] is [{ } query] ? query : null;
+        return named is not null && TenantId.IsValid(named) ? new Tenant(named) : http.RequestServices.GetRequiredService<DefaultTenant>().Tenant;
     }
 
     /// <summary>Tenant for a stored row's <c>Location</c>: an operator must name it to read it back.</summary>

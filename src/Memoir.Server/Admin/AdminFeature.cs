@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Settings;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
@@ -17,7 +18,6 @@ internal static class AdminFeature
     public static void AddAdmin(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<AdminOptions, AdminOptionsValidator>();
-        builder.Services.AddSingleton<ErasureService>();
         builder.Services.AddSingleton<IReadinessProbe, DatabaseProbe>();
         builder.Services.AddSingleton<IReadinessProbe, EmbeddingsProbe>();
         builder.Services.AddSingleton<IReadinessProbe, QueueProbe>();
@@ -44,16 +44,16 @@ internal static class AdminFeature
     public static void MapAdmin(this IEndpointRouteBuilder app)
     {
         var open = app.MapGroup("").WithTags("Operation").AllowStrangers();
-        open.MapGet("/health", Live).WithSummary("Does the process answer?").Describe<LivenessResponse>(StatusCodes.Status200OK);
+        open.MapGet("/health", Live).WithMetadata(UnlimitedRoute.Instance).WithSummary("Does the process answer?").Describe<LivenessResponse>(StatusCodes.Status200OK);
         open.MapGet("/version", Version).WithSummary("The program's version.").Describe<VersionResponse>(StatusCodes.Status200OK);
-        open.MapGet("/v1/admin/health", HealthAsync)
+        open.MapGet("/v1/admin/health", HealthAsync).WithMetadata(ProbeRoute.Instance)
             .WithSummary("Health with the database's answer time; 503 when the database is down.")
             .Describe<HealthResponse>(StatusCodes.Status200OK).Describe<HealthResponse>(StatusCodes.Status503ServiceUnavailable);
-        open.MapGet("/v1/admin/readiness", ReadinessAsync)
+        open.MapGet("/v1/admin/readiness", ReadinessAsync).WithMetadata(ProbeRoute.Instance)
             .WithSummary("Should this process get requests? 503 when not.")
             .Describe<ReadinessResponse>(StatusCodes.Status200OK).Describe<ReadinessResponse>(StatusCodes.Status503ServiceUnavailable);
 
-        app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithTags("Operation")
+        app.MapGet("/metrics", MetricsAsync).RequireScopeOrScraper(Scopes.Admin).WithMetadata(ProbeRoute.Instance).WithTags("Operation")
             .WithSummary("Measurements in the Prometheus text format.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain").MayRefuse(Problem.NotFound);
     }
@@ -63,9 +63,6 @@ internal static class AdminFeature
         app.MapPost(IsolationSelfTest.Route, TestIsolationAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Plant canaries in two tenants and prove that no route reads or writes across.")
             .Describe<IsolationReport>(StatusCodes.Status200OK);
-        app.MapDelete("/v1/tenants/{tenantId}/data", EraseAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
-            .WithSummary("Erase everything of a tenant.")
-            .Describe(StatusCodes.Status204NoContent);
     }
 
     private static Answer Live() => Answer.Ok(new LivenessResponse("ok"), WireJson.Of<LivenessResponse>());
@@ -125,13 +122,6 @@ internal static class AdminFeature
 
     private static async Task<IResult> TestIsolationAsync(HttpContext http, IsolationSelfTest test, CancellationToken ct) => Answer.Ok(
         await test.RunAsync(new Writer(Caller.Of(http).Credential, "selftest", RequestId.Of(http)), ct), WireJson.Of<IsolationReport>());
-
-    private static async Task<IResult> EraseAsync(HttpContext http, string tenantId, ErasureService erasure, CancellationToken ct)
-    {
-        var caller = Caller.Of(http);
-        await erasure.EraseTenantAsync(caller.ActIn(http, tenantId), new Writer(caller.Credential, "rest", RequestId.Of(http)), ct);
-        return Answer.NoContent;
-    }
 
     private static DependencyResponse ToResponse(ReadinessEntry entry) => new(
         entry.State.ToString().ToLowerInvariant(), entry.Detail, Math.Round(entry.Elapsed.TotalMilliseconds, 3));

@@ -1,12 +1,11 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
-using Memoir.Server.Analytics;
 
 namespace Memoir.Server.Admin;
 
-/// <summary>Forgets idempotency keys, jobs and searches whose time is over: once a minute, by one of the processes on the database.</summary>
-internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule, SearchLogExpiry searches, TimeProvider time)
+/// <summary>Forgets idempotency keys and jobs whose time is over, and has other rooms look after what is theirs: once a minute, by one of the processes on the database.</summary>
+internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule, IEnumerable<IUpkeep> others, TimeProvider time)
 {
     public static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
@@ -27,6 +26,9 @@ internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule
         {
         }
 
-        await searches.RunAsync(ct);
+        foreach (var other in others)
+        {
+            await other.RunAsync(ct);
+        }
     }
 }

@@ -1,5 +1,6 @@
 using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
+using Memoir.Kit.Jobs;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Wire;
@@ -13,7 +14,7 @@ internal static class AnalyticsFeature
     {
         builder.Services.AddSettings<SearchLogOptions, SearchLogOptionsValidator>();
         builder.Services.AddSingleton<SearchLog>();
-        builder.Services.AddSingleton<SearchLogExpiry>();
+        builder.Services.AddSingleton<IUpkeep, SearchLogExpiry>();
         builder.Services.AddSingleton<AnalyticsService>();
         builder.AddBackground<SearchLogWriter>(ServerRole.Api);
     }

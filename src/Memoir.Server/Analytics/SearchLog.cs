@@ -107,11 +107,15 @@ internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> option
     }
 
     /// <summary>Erases what the session's tenant searched, here and in the memory of every process.</summary>
-    public static async Task EraseAllAsync(Session session, DateTimeOffset now)
+    /// <returns>How many rows went.</returns>
+    public static async Task<int> EraseAllAsync(Session session, DateTimeOffset now)
     {
-        await SearchLogStore.DeleteAllAsync(session);
         await SearchLogStore.SetErasedAtAsync(session, now);
+        return await SearchLogStore.DeleteAllAsync(session);
     }
+
+    /// <summary>Whoever was named in a search, each once.</summary>
+    public static Task<IReadOnlyList<string>> ListUsersAsync(Session session) => SearchLogStore.ListUsersAsync(session);
 
     /// <summary>
     /// Erases the searches that named a user, here and in the memory of every process; the tenant's other searches of the

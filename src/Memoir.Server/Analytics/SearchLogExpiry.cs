@@ -4,7 +4,7 @@ using Memoir.Kit.Jobs;
 namespace Memoir.Server.Analytics;
 
 /// <summary>Forgets recorded searches whose time is over: once an hour, tenant by tenant, by one of the processes on the database.</summary>
-internal sealed class SearchLogExpiry(SearchLog log, Database database, Schedule schedule, TimeProvider time)
+internal sealed class SearchLogExpiry(SearchLog log, Database database, Schedule schedule, TimeProvider time) : IUpkeep
 {
     private const string Name = "search-log-expiry";
     private const int TenantsAtOnce = 500;

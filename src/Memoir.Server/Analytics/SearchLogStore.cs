@@ -30,6 +30,9 @@ internal static class SearchLogStore
     public static Task<int> DeleteUserAsync(Session session, string userId) =>
         session.ExecuteAsync("DELETE FROM search_log WHERE tenant_id = @Tenant AND user_id = @userId", new { userId });
 
+    public static Task<IReadOnlyList<string>> ListUsersAsync(Session session) =>
+        session.QueryAsync<string>("SELECT DISTINCT user_id FROM search_log WHERE tenant_id = @Tenant AND user_id IS NOT NULL", new { });
+
     public static async Task<bool> HasOlderAsync(Session session, DateTimeOffset oldest) =>
         await session.ScalarAsync("SELECT 1 FROM search_log WHERE tenant_id = @Tenant AND at < @oldest LIMIT 1", new { oldest }) is not null;
 

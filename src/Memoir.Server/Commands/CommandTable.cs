@@ -2,10 +2,13 @@ using System.Runtime.InteropServices;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Hosting;
 using Memoir.Server.Admin;
+using Memoir.Server.Commands.Audit;
+using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Doctor;
 using Memoir.Server.Commands.Eval;
+using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
 using Memoir.Server.Commands.Import;
 using Memoir.Server.Commands.Loadtest;
@@ -17,9 +20,9 @@ internal static class CommandTable
 {
     private static readonly Command[] Commands =
     [
-        DemoCommand.Definition, ImportCommand.Definition, EvalCommand.Definition,
-        MigrateCommand.Definition, CopyCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition,
-        DoctorCommand.Definition,
+        DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
+        MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
+        AuditCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
 
     public static Task<int> RunAsync(string[] args, Startup startup)

@@ -17,11 +17,12 @@ internal sealed class EmbedMemoriesJob(
     public async Task<JobEffect?> RunAsync(Job job, CancellationToken ct)
     {
         var ids = Read(job.Payload);
-        var (inUse, memories) = await database.ReadAsync(
+        var (inUse, found) = await database.ReadAsync(
             job.Tenant, async session => (await vectors.OfAsync(session), await MemoryStore.ListByIdAsync(session, ids)), ct);
+        var memories = found.Where(memory => memory.ArchivedAt is null).ToList();
         if (memories.Count == 0 || inUse.AreComputed)
         {
-            return null; // Deleted before we came to them, or in no need of a stored vector any more.
+            return null; // Deleted or archived before we came to them, or in no need of a stored vector any more.
         }
 
         var batch = await vectors.AskAsync(inUse.Generation, [.. memories.Select(m => m.Content)], ct);

@@ -25,9 +25,9 @@ internal static class EmbeddedMemories
         {
             var memory = memories[i];
             var current = await MemoryStore.FindAsync(session, memory.Id);
-            if (current is null || current.Content != memory.Content)
+            if (current is null || current.ArchivedAt is not null || current.Content != memory.Content)
             {
-                continue; // Forgotten or replaced meanwhile; a replacement has a job of its own.
+                continue; // Forgotten, archived or replaced meanwhile; a replacement has a job of its own.
             }
 
             if (done[i] is not { } vector || EmbeddingVector.IsEmpty(vector))
@@ -64,9 +64,9 @@ internal static class EmbeddedMemories
         foreach (var memory in memories)
         {
             var current = await MemoryStore.FindAsync(session, memory.Id);
-            if (current?.Content != memory.Content || (await MemoryVectors.FindAsync(session, generation, memory.Sequence)).Length > 0)
+            if (current?.Content != memory.Content || current.ArchivedAt is not null || (await MemoryVectors.FindAsync(session, generation, memory.Sequence)).Length > 0)
             {
-                continue; // Forgotten, replaced, or another job had better luck.
+                continue; // Forgotten, archived, replaced, or another job had better luck.
             }
 
             await MemoryStore.SetEmbeddingStatusAsync(session, memory.Id, EmbeddingStatus.Failed);

@@ -56,6 +56,12 @@ internal sealed record Memory
 
     public DateTimeOffset? ArchivedAt { get; init; }
 
+    /// <summary>The file of the archive that has its text, which is then empty here; null when it is here.</summary>
+    public string? ArchiveFile { get; init; }
+
+    /// <summary>When it came back from the archive; its age counts from then.</summary>
+    public DateTimeOffset? RestoredAt { get; init; }
+
     public required string EmbeddingStatus { get; init; }
 }
 

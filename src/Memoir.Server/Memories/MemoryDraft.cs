@@ -42,6 +42,7 @@ internal sealed class MemoryDraft
         OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
         StoredAt = old.StoredAt,
         UpdatedAt = now,
+        RestoredAt = old.ArchivedAt is null ? old.RestoredAt : now,
     };
 
     /// <summary>Says nothing that the older row does not: there is no version to keep. One whose embedding failed is worth another try.</summary>

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Memories;
 
 /// <summary>Reads memories for the rooms that only look at them, and says what of a memory the index needs.</summary>
-internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> options)
+internal sealed class MemoryReader(Database database, RetentionArchive archive, IOptions<MemoryOptions> options)
 {
     /// <summary>Of text that one answer holds, about: all of it is in memory until its reader has it.</summary>
     public const int MostCharacters = 2_000_000;
@@ -15,9 +16,18 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
 
     private readonly double _halfLifeDays = options.Value.ImportanceHalfLifeDays;
 
-    /// <summary>The memories at these places; those that are gone are left out.</summary>
+    /// <summary>The memories at these places; those that are gone are left out. Texts that stand in the archive's files are not read.</summary>
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences) =>
         MemoryStore.ListBySequenceAsync(session, sequences);
+
+    /// <summary>The same with their texts, analysed for the index.</summary>
+    public async Task AnalyseAsync(Session session, IReadOnlyList<long> sequences, Action<Memory, AnalysedMemory> add)
+    {
+        foreach (var row in await MemoryStore.ListBySequenceAsync(session, sequences))
+        {
+            await AnalyseAsync(session, row, add);
+        }
+    }
 
     /// <summary>The memories at these places, the first ones first, until one answer could not hold more.</summary>
     /// <param name="tenant">Whose memories they are.</param>
@@ -37,8 +47,9 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
             var characters = 0L;
             foreach (var portion in sequences.Chunk(PortionSize))
             {
-                foreach (var memory in await MemoryStore.ListBySequenceAsync(session, portion))
+                foreach (var row in await MemoryStore.ListBySequenceAsync(session, portion))
                 {
+                    var memory = await archive.FillAsync(tenant, row, ct);
                     found[memory.Sequence] = memory;
                     characters += CharactersOf(memory);
                 }
@@ -56,7 +67,7 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
     public static long CharactersOf(Memory memory) => memory.Content.Length + memory.Metadata.Text.Length;
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
-    public static async Task AnalyseAfterAsync(Session session, long sequence, Action<Memory, AnalysedMemory> add)
+    public async Task AnalyseAfterAsync(Session session, long sequence, Action<Memory, AnalysedMemory> add)
     {
         const int portion = 500;
         IReadOnlyList<Memory> rows;
@@ -65,14 +76,14 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
             rows = await MemoryStore.ListAfterAsync(session, sequence, portion);
             foreach (var row in rows)
             {
-                add(row, Analyse(row));
+                await AnalyseAsync(session, row, add);
                 sequence = row.Sequence;
             }
         }
         while (rows.Count == portion);
     }
 
-    /// <summary>Every memory's place and text, in the tenant's order.</summary>
+    /// <summary>The place and text of every memory that may have a vector, in the tenant's order.</summary>
     public static Task ScanContentAsync(Session session, Action<long, string> read) => MemoryStore.ScanContentAsync(session, read);
 
     public double ImportanceAt(Memory memory, DateTimeOffset now) =>
@@ -102,6 +113,14 @@ internal sealed class MemoryReader(Database database, IOptions<MemoryOptions> op
         "tool" => MemoryRole.Tool,
         _ => MemoryRole.User,
     };
+
+    private async Task AnalyseAsync(Session session, Memory row, Action<Memory, AnalysedMemory> add)
+    {
+        var filled = await archive.FillForIndexAsync(session.Tenant, row, CancellationToken.None);
+        var analysed = Analyse(filled ?? row);
+        analysed.LacksText = filled is null;
+        add(filled ?? row, analysed);
+    }
 
     public static JsonElement? Parsed(Json metadata)
     {

@@ -1,16 +1,22 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
-using Memoir.Kit.Telemetry;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Retention.Archive;
+using Memoir.Server.Retention.Holds;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Memories;
 
 /// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
-internal sealed class MemoryService(Database database, RecallIndexes indexes, MemoryVectors vectors, TimeProvider time, Meters meters)
+internal sealed class MemoryService(
+    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, TimeProvider time)
 {
-    /// <summary>Stores memories together: all of them or none. An external id that is known already replaces what it named, unless it says the same.</summary>
+    /// <summary>
+    /// Stores memories together: all of them or none. An external id that is known already replaces what it named, unless it
+    /// says the same; one that names an archived memory brings it back with the new text.
+    /// </summary>
     /// <param name="tenant">Whose memories they are.</param>
     /// <param name="items">Checked input, in the order it was given.</param>
     /// <param name="writer">Who writes, through which door.</param>
@@ -23,14 +29,14 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         var now = time.Now();
         var drafts = MemoryDraft.Prepare(items, writer, now);
         var prompt = await vectors.AskPromptlyAsync(tenant, [.. items.Select(item => item.Content)], ct);
-        var stored = await database.WriteAsync(tenant, async session =>
+        var (stored, left) = await ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
             if (companion is not null)
             {
                 await companion.Before(session);
             }
 
-            var (memories, written) = await StoreAsync(session, drafts, prompt, now, writer);
+            var (memories, written, files) = await StoreAsync(session, drafts, prompt, texts, now, writer);
             if (written.Count > 0)
             {
                 await AuditLog.AppendAsync(session, Record(writer, "memory.store", written), now);
@@ -41,9 +47,9 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 await companion.After(session, memories);
             }
 
-            return memories;
-        }, ct);
-        meters.MessagesCreated(stored.Count);
+            return (memories, files);
+        }, ct), ct);
+        await archive.EraseAsync(tenant, left, CancellationToken.None);
         return stored;
     }
 
@@ -52,19 +58,24 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         database.ReadAsync(
             tenant,
             async session => await MemoryStore.FindAsync(session, id) is { } memory
-                ? await SettledAsync(session, await vectors.OfAsync(session), memory)
+                ? await SettledAsync(session, await vectors.OfAsync(session), await archive.FillAsync(tenant, memory, ct))
                 : null,
             ct);
 
-    /// <summary>Changes a memory and keeps what it was.</summary>
+    /// <summary>Changes a memory and keeps what it was. One in the archive stays there.</summary>
     /// <returns>The changed memory, or null when this tenant has none with that id.</returns>
     public Task<Memory?> ChangeAsync(Tenant tenant, Guid id, Func<Memory, Memory> change, Writer writer, CancellationToken ct) =>
-        database.WriteAsync(tenant, async session =>
+        ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
             var old = await MemoryStore.FindAsync(session, id);
             if (old is null)
             {
                 return null;
+            }
+
+            if (old.ArchiveFile is { } file)
+            {
+                old = old with { Content = texts.Of(id, file).Content };
             }
 
             if (change(old) == old)
@@ -75,70 +86,133 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             var now = time.Now();
             var changed = change(old) with { Version = old.Version + 1, UpdatedAt = now };
             await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));
-            await MemoryStore.UpdateAsync(session, changed);
+            await MemoryStore.UpdateAsync(session, changed.ArchiveFile is null ? changed : changed with { Content = "" });
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             var vector = await MemoryVectors.FindAsync(session, inUse, old.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
-        }, ct);
+        }, ct), ct);
+
+    /// <summary>Brings a memory back from the archive; one that is not there stays as it is. Its age counts from now on.</summary>
+    /// <returns>The memory, or null when this tenant has none with that id.</returns>
+    public async Task<Memory?> RestoreAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct)
+    {
+        var (memory, left) = await ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync<(Memory?, string?)>(tenant, async session =>
+        {
+            var old = await MemoryStore.FindAsync(session, id);
+            if (old?.ArchivedAt is null)
+            {
+                return (old is null ? null : await SettledAsync(session, await vectors.InAsync(session), old), null);
+            }
+
+            var text = old.ArchiveFile is { } file ? texts.Of(id, file) : null;
+            var write = await indexes.BeginAsync(session);
+            var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
+            var content = text?.Content ?? old.Content;
+            var now = time.Now();
+            var restored = old with
+            {
+                Content = content,
+                Version = old.Version + 1,
+                ArchivedAt = null,
+                ArchiveFile = null,
+                RestoredAt = now,
+                EmbeddingStatus = MemoryVectors.StatusOf(inUse, content),
+            };
+            await MemoryStore.UpdateAsync(session, restored);
+            if (text is not null)
+            {
+                await RetentionArchive.PutBackAsync(session, text);
+            }
+
+            await write.ReplaceAsync(MemoryReader.Analyse(restored), restored.Version, content, GenerationVector.None);
+            await vectors.RequestAsync(session, restored.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
+            await archive.NoteGoneAsync(session, [old.ArchiveFile]);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.restore", id.ToString(), 1, writer.RequestId), now);
+            return (restored, old.ArchiveFile);
+        }, ct), ct);
+        await archive.EraseAsync(tenant, [left], CancellationToken.None);
+        return memory;
+    }
 
     /// <summary>Deletes a memory with its versions, its vectors and its place in the index.</summary>
     /// <returns>False when this tenant has none with that id.</returns>
-    public Task<bool> ForgetAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct) =>
-        database.WriteAsync(tenant, async session =>
+    /// <exception cref="ProblemException">409: a legal hold covers it.</exception>
+    public async Task<bool> ForgetAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct)
+    {
+        var (isGone, left) = await database.WriteAsync<(bool, string?)>(tenant, async session =>
         {
             var old = await MemoryStore.FindAsync(session, id);
             if (old is null)
             {
-                return false;
+                return (false, null);
+            }
+
+            if (await LegalHolds.FindAsync(session, id) is { } hold)
+            {
+                throw LegalHolds.Refusal(hold);
             }
 
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
+            await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
             var write = await indexes.BeginAsync(session);
             await write.RemoveAsync(old.Sequence, old.Version + 1);
             await AuditLog.AppendAsync(
                 session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
-            return true;
+            await archive.NoteGoneAsync(session, [old.ArchiveFile]);
+            return (true, old.ArchiveFile);
         }, ct);
+        await archive.EraseAsync(tenant, [left], CancellationToken.None);
+        return isGone;
+    }
 
-    /// <summary>Forgets all memories that the tenant has at this moment, a portion per write.</summary>
-    /// <returns>How many there were.</returns>
-    public async Task<int> ForgetAllAsync(Tenant tenant, CancellationToken ct)
+    /// <summary>Forgets all memories up to a place in the tenant's order, a portion per write.</summary>
+    /// <param name="tenant">Whose.</param>
+    /// <param name="last">The place.</param>
+    /// <param name="forgotten">Runs in each write, with how many memories, versions and vectors it takes.</param>
+    /// <param name="ct">Ends it between two portions.</param>
+    public async Task ForgetAllAsync(Tenant tenant, long last, Func<Session, (int Memories, int Versions, int Vectors), Task> forgotten, CancellationToken ct)
     {
         const int portion = 500;
-        var last = await database.ReadAsync(tenant, MemoryStore.LastSequenceAsync, ct) ?? 0;
         await database.WriteAsync(tenant, async session =>
         {
             await indexes.EraseAsync(session);
             await vectors.EraseAsync(session);
         }, ct);
-        var forgotten = 0;
-        while (true)
+        int more;
+        do
         {
-            var (count, ofVectors) = await database.WriteAsync(tenant, async session =>
+            more = await database.WriteAsync(tenant, async session =>
             {
                 var gone = await MemoryVectors.ForgetPortionAsync(session, last, portion);
-                var memories = await MemoryStore.DeletePortionAsync(session, last, portion);
+                var (memories, versions) = await MemoryStore.DeletePortionAsync(session, last, portion);
                 await indexes.EraseAsync(session);
-                return (memories, gone);
+                await forgotten(session, (memories, versions, gone));
+                return memories + gone; // A memory has a vector of each of its generations: they may take longer.
             }, ct);
-            forgotten += count;
-            if (count == 0 && ofVectors == 0) // A memory has a vector of each of its generations: they may take longer.
-            {
-                return forgotten;
-            }
         }
+        while (more > 0);
+        archive.EraseTenant(tenant);
     }
 
     /// <summary>What a memory was before its changes, newest first.</summary>
     /// <returns>Null when this tenant has no memory with that id.</returns>
     public Task<Portion<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
-        database.ReadAsync(tenant, async session => await MemoryStore.FindAsync(session, id) is null
-            ? null
-            : await MemoryStore.ListVersionsAsync(session, id, below, limit), ct);
+        database.ReadAsync(tenant, async session =>
+        {
+            if (await MemoryStore.FindAsync(session, id) is not { } memory)
+            {
+                return null;
+            }
+
+            var found = await MemoryStore.ListVersionsAsync(session, id, below, limit);
+            return memory.ArchiveFile is { } file
+                ? found with { Items = (await archive.GetAsync(tenant, id, file, ct)).Fill(found.Items) }
+                : found;
+        }, ct);
 
     /// <summary>A conversation's memories in the order they were said, after a place in it (before it when descending).</summary>
     public Task<Portion<Memory>> ListConversationAsync(
@@ -150,7 +224,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
             var inUse = await vectors.OfAsync(session);
             foreach (var memory in found.Items)
             {
-                settled.Add(await SettledAsync(session, inUse, memory));
+                settled.Add(await SettledAsync(session, inUse, await archive.FillAsync(tenant, memory, ct)));
             }
 
             return found with { Items = settled };
@@ -160,12 +234,13 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         database.ReadAsync(tenant, session => MemoryStore.ListConversationsAsync(session, after, limit), ct);
 
     /// <summary>One write of many: reserves their places, then stores each that is new or says something new.</summary>
-    private async Task<(IReadOnlyList<Memory> All, IReadOnlyList<Memory> Written)> StoreAsync(
-        Session session, IReadOnlyList<MemoryDraft> drafts, PromptVectors? prompt, DateTimeOffset now, Writer writer)
+    /// <returns>All of them, those that were written, and the files whose texts came back with them.</returns>
+    private async Task<(IReadOnlyList<Memory> All, IReadOnlyList<Memory> Written, IReadOnlyList<string> Files)> StoreAsync(
+        Session session, IReadOnlyList<MemoryDraft> drafts, PromptVectors? prompt, ArchivedTexts texts, DateTimeOffset now, Writer writer)
     {
         if (drafts.Count == 0)
         {
-            return ([], []);
+            return ([], [], []);
         }
 
         var write = await indexes.BeginAsync(session, drafts.Count);
@@ -177,6 +252,7 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
         var fresh = new List<Memory>(drafts.Count);
         var written = new List<Memory>(drafts.Count);
         var waiting = new List<Guid>();
+        var files = new List<string>();
         for (var i = 0; i < drafts.Count; i++)
         {
             var draft = drafts[i];
@@ -203,6 +279,14 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
                 {
                     await MemoryStore.InsertManyAsync(session, [.. fresh]); // It is one of these.
                     fresh.Clear();
+                }
+
+                if (old.ArchiveFile is { } file)
+                {
+                    var text = texts.Of(old.Id, file);
+                    await RetentionArchive.PutBackAsync(session, text);
+                    old = old with { Content = text.Content };
+                    files.Add(file);
                 }
 
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
@@ -232,12 +316,18 @@ internal sealed class MemoryService(Database database, RecallIndexes indexes, Me
 
         await MemoryStore.InsertManyAsync(session, fresh);
         await vectors.RequestAsync(session, waiting);
-        return (memories, written);
+        await archive.NoteGoneAsync(session, files);
+        return (memories, written, files);
     }
 
-    /// <summary>The memory with the embedding status that it has in the generation in use.</summary>
+    /// <summary>The memory with the embedding status that it has in the generation in use; in the archive it has no vector.</summary>
     private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)
     {
+        if (memory.ArchivedAt is not null)
+        {
+            return memory;
+        }
+
         var status = await MemoryVectors.StatusOfAsync(session, inUse, memory.Sequence, memory.Content, memory.EmbeddingStatus);
         return status == memory.EmbeddingStatus ? memory : memory with { EmbeddingStatus = status };
     }

@@ -17,6 +17,33 @@ internal static class MemorySnapshot
         Snapshot = new Json(Write(old)),
     };
 
+    /// <summary>Whose the memory was then; null for nobody's, and where the snapshot stands in the archive.</summary>
+    public static string? UserOf(string snapshot)
+    {
+        if (snapshot.Length == 0)
+        {
+            return null;
+        }
+
+        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(snapshot));
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
+            {
+                var isUser = reader.ValueTextEquals("user_id"u8);
+                reader.Read();
+                if (isUser)
+                {
+                    return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                }
+
+                reader.Skip();
+            }
+        }
+
+        return null;
+    }
+
     private static string Write(Memory memory)
     {
         using var buffer = new MemoryStream();

@@ -8,7 +8,7 @@ internal static class MemoryStore
     private const string Columns = """
         id, sequence, version, type, user_id, conversation_id, role, name, external_id, content, metadata,
         importance_base, importance_override, source, source_class, writer, channel,
-        occurred_at, stored_at, updated_at, expires_at, archived_at, embedding_status
+        occurred_at, stored_at, updated_at, expires_at, archived_at, archive_file, restored_at, embedding_status
         """;
 
     public static Task InsertManyAsync(Session session, IReadOnlyList<Memory> memories)
@@ -17,7 +17,7 @@ internal static class MemoryStore
             INSERT INTO memories (tenant_id, {Columns}, scope)
             VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Content, @Metadata,
                 @ImportanceBase, @ImportanceOverride, @Source, @SourceClass, @Writer, @Channel,
-                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @EmbeddingStatus, 'user')
+                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @ArchiveFile, @RestoredAt, @EmbeddingStatus, 'user')
             """;
 
         return session.SendManyAsync(sql, memories);
@@ -30,7 +30,7 @@ internal static class MemoryStore
                 name = @Name, content = @Content, metadata = @Metadata, importance_base = @ImportanceBase,
                 importance_override = @ImportanceOverride, source = @Source, source_class = @SourceClass, writer = @Writer,
                 channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, archived_at = @ArchivedAt,
-                embedding_status = @EmbeddingStatus
+                archive_file = @ArchiveFile, restored_at = @RestoredAt, embedding_status = @EmbeddingStatus
             WHERE tenant_id = @Tenant AND id = @Id
             """;
 
@@ -108,12 +108,12 @@ internal static class MemoryStore
         return session.QueryAsync<Memory>(sql, new { sequence, limit });
     }
 
-    /// <summary>A run of the tenant's order, of the memories that have no vector of a generation.</summary>
+    /// <summary>A run of the tenant's order, of the memories that lack a vector of a generation: those in the archive need none.</summary>
     public static Task<IReadOnlyList<Memory>> ListWithoutVectorAsync(Session session, string generation, long after, long upTo, int limit)
     {
         const string sql = $"""
             SELECT {Columns} FROM memories
-            WHERE tenant_id = @Tenant AND sequence > @after AND sequence <= @upTo
+            WHERE tenant_id = @Tenant AND sequence > @after AND sequence <= @upTo AND archived_at IS NULL
                 AND NOT EXISTS (SELECT 1 FROM embeddings
                     WHERE tenant_id = @Tenant AND generation = @generation AND sequence = memories.sequence)
             ORDER BY sequence LIMIT @limit
@@ -137,7 +137,7 @@ internal static class MemoryStore
 
     public static Task ScanContentAsync(Session session, Action<long, string> read) =>
         session.ScanAsync(
-            "SELECT sequence, content FROM memories WHERE tenant_id = @Tenant ORDER BY sequence", new { },
+            "SELECT sequence, content FROM memories WHERE tenant_id = @Tenant AND archived_at IS NULL ORDER BY sequence", new { },
             row => read(row.Number(0), row.Text(1)));
 
     public static Task<Portion<Memory>> ListConversationAsync(
@@ -177,17 +177,14 @@ internal static class MemoryStore
         await session.SendAsync("DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id = @Id", new { memory.Id });
     }
 
-    public static Task<long?> LastSequenceAsync(Session session) =>
-        session.ScalarAsync("SELECT last_sequence FROM tenants WHERE tenant_id = @Tenant", new { });
-
     /// <summary>Deletes one portion of a tenant's memories with their versions.</summary>
-    /// <returns>How many memories went.</returns>
-    public static async Task<int> DeletePortionAsync(Session session, long upTo, int limit)
+    /// <returns>How many went.</returns>
+    public static async Task<(int Memories, int Versions)> DeletePortionAsync(Session session, long upTo, int limit)
     {
         const string portion = "SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence <= @upTo ORDER BY sequence LIMIT @limit";
-        await session.ExecuteAsync(
+        var versions = await session.ExecuteAsync(
             $"DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN ({portion})", new { upTo, limit });
-        return await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit });
+        return (await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit }), versions);
     }
 
     public static Task SetEmbeddingStatusAsync(Session session, Guid id, string status) =>

@@ -23,5 +23,6 @@ internal sealed class MessageAnswers(MemoryReader memories, TimeProvider time)
         CreatedAt = memory.OccurredAt,
         StoredAt = memory.StoredAt,
         UpdatedAt = memory.UpdatedAt,
+        ArchivedAt = memory.ArchivedAt,
     };
 }

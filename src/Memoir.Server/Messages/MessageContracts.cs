@@ -74,6 +74,10 @@ public sealed record MessageResponse
     public required DateTimeOffset StoredAt { get; init; }
 
     public required DateTimeOffset UpdatedAt { get; init; }
+
+    /// <summary>Since when it is in the archive; absent while it is not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ArchivedAt { get; init; }
 }
 
 /// <summary>Body of <c>PATCH /v1/messages/{id}</c>; what is absent stays as it is.</summary>

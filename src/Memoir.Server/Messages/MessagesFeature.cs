@@ -1,6 +1,7 @@
 using System.Globalization;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Wire;
@@ -31,9 +32,13 @@ internal static class MessagesFeature
             .WithSummary("Change a message's metadata or importance; the old version is kept.")
             .Describe<PatchMessageRequest, MessageResponse>(StatusCodes.Status200OK)
             .WithMetadata(new QueryParameters(["tenant_id"]));
+        messages.MapPost("/{id:guid}/restore", RestoreAsync).RequireScope(Scopes.Write)
+            .WithSummary("Bring a message back from the archive; one that is not there stays as it is.")
+            .Describe<MessageResponse>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(["tenant_id"]));
         messages.MapDelete("/{id:guid}", ForgetAsync).RequireScope(Scopes.Write)
-            .WithSummary("Delete a message with its versions.")
-            .Describe(StatusCodes.Status204NoContent)
+            .WithSummary("Delete a message with its versions; 409 when a legal hold covers it.")
+            .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict)
             .WithMetadata(new QueryParameters(["tenant_id"]));
         messages.MapGet("/{id:guid}/history", ListVersionsAsync).RequireScope(Scopes.Read)
             .WithSummary("What a message was before its changes, newest first.")
@@ -51,7 +56,8 @@ internal static class MessagesFeature
             .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor", "order"]));
     }
 
-    private static async Task<IResult> StoreAsync(HttpContext http, MemoryService memories, MessageAnswers answers, CancellationToken ct)
+    private static async Task<IResult> StoreAsync(
+        HttpContext http, MemoryService memories, MessageAnswers answers, Meters meters, CancellationToken ct)
     {
         using var body = await http.ReadBodyAsync();
         var request = WireJson.Parse<StoreMessageRequest>(body.Span);
@@ -63,10 +69,10 @@ internal static class MessagesFeature
             caller.Locate($"/v1/messages/{stored[0].Id}", tenant));
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Accepted);
-        return Accepted(await memories.RememberAsync(tenant, [item], WriterOf(http, caller), companion, ct));
+        return Accepted(Counted(meters, await memories.RememberAsync(tenant, [item], WriterOf(http, caller), companion, ct)));
     }
 
-    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, CancellationToken ct)
+    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, Meters meters, CancellationToken ct)
     {
         using var body = await http.ReadBatchAsync();
         var batch = MessageBatch.Read(body.Span);
@@ -79,7 +85,7 @@ internal static class MessagesFeature
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Accepted);
         return Accepted(batch.Accepted.Count == 0 && companion is null
             ? []
-            : await memories.RememberAsync(tenant, batch.Accepted, WriterOf(http, caller), companion, ct));
+            : Counted(meters, await memories.RememberAsync(tenant, batch.Accepted, WriterOf(http, caller), companion, ct)));
     }
 
     private static async Task<IResult> FindAsync(HttpContext http, Guid id, MemoryService memories, MessageAnswers answers, CancellationToken ct)
@@ -96,6 +102,14 @@ internal static class MessagesFeature
         var caller = Caller.Of(http);
         var tenant = caller.ActIn(http, stated: null);
         var memory = await memories.ChangeAsync(tenant, id, change, WriterOf(http, caller), ct) ?? throw NoSuchMessage();
+        return Answer.Ok(answers.Of(memory, tenant), WireJson.Of<MessageResponse>());
+    }
+
+    private static async Task<IResult> RestoreAsync(HttpContext http, Guid id, MemoryService memories, MessageAnswers answers, CancellationToken ct)
+    {
+        var caller = Caller.Of(http);
+        var tenant = caller.ActIn(http, stated: null);
+        var memory = await memories.RestoreAsync(tenant, id, WriterOf(http, caller), ct) ?? throw NoSuchMessage();
         return Answer.Ok(answers.Of(memory, tenant), WireJson.Of<MessageResponse>());
     }
 
@@ -150,6 +164,12 @@ internal static class MessagesFeature
         var items = found.Take(page.Limit).Select(c => new ConversationResponse(c.ConversationId, c.Messages, c.FirstAt, c.LastAt)).ToList();
         var next = found.Count > page.Limit ? page.Next(items[^1].ConversationId) : null;
         return Answer.Ok(new ConversationList(items, next), WireJson.Of<ConversationList>());
+    }
+
+    private static IReadOnlyList<Memory> Counted(Meters meters, IReadOnlyList<Memory> stored)
+    {
+        meters.MessagesCreated(stored.Count);
+        return stored;
     }
 
     private static Writer WriterOf(HttpContext http, Caller caller) => new(caller.Credential, Channel, RequestId.Of(http));

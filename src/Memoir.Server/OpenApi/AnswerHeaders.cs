@@ -1,4 +1,5 @@
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Microsoft.OpenApi;
 
 namespace Memoir.Server.OpenApi;
@@ -11,12 +12,18 @@ internal static class AnswerHeaders
     public const string RetryAfterName = "Retry-After";
     public const string ChallengeName = "WWW-Authenticate";
 
+    /// <summary>Of an answer that fell under a limit.</summary>
+    public static readonly IReadOnlyList<string> OfLimits = [RateLimitHeaders.Limit, RateLimitHeaders.Remaining, RateLimitHeaders.Reset];
+
     private static readonly (string Name, string Description, JsonSchemaType Type, string Example)[] All =
     [
         (RequestIdName, "The id of this request, the caller's own or a new one; in problem bodies and log lines, too.", JsonSchemaType.String, "0198b0a1c2d37e4f"),
         (LocationName, "Where what was made can be read. An operator's names the tenant.", JsonSchemaType.String, "/v1/messages/019b8f6e-5c00-7a61-9f0e-3d5b7c1a2e44"),
         (IdempotentRequest.ReplayedHeader, "`true` when this is the kept answer to an earlier request with the same `Idempotency-Key`; else absent.", JsonSchemaType.String, "true"),
         (RetryAfterName, "Whole seconds after which trying again makes sense.", JsonSchemaType.Integer, "5"),
+        (RateLimitHeaders.Limit, "How many requests the nearest limit of this request has; absent when none applies.", JsonSchemaType.Integer, "120"),
+        (RateLimitHeaders.Remaining, "How many more that limit would let in now.", JsonSchemaType.Integer, "117"),
+        (RateLimitHeaders.Reset, "When all of that limit is free again if nothing more is sent, in seconds since 1970.", JsonSchemaType.Integer, "1775035860"),
         (ChallengeName, "How to send a credential.", JsonSchemaType.String, "Bearer realm=\"memoir\""),
     ];
 

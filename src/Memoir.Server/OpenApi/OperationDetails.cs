@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Memoir.Kit.Http;
+using Memoir.Kit.Limits;
 using Memoir.Server.Access;
 using Memoir.Server.Wire;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -114,7 +115,8 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             body.Example = notes.RequestOf(_name);
         }
 
-        foreach (var (_, answer) in Successes)
+        var first = Successes.Select(answer => answer.Status).FirstOrDefault();
+        foreach (var (_, answer) in Successes.Where(answer => answer.Status == first || answer.Status[0] != '2'))
         {
             foreach (var body in answer.Content?.Values ?? [])
             {
@@ -145,6 +147,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         var takesBody = operation.RequestBody is not null;
         yield return Problem.InvalidRequest;
         yield return Problem.Internal;
+        if (!Has<UnlimitedRoute>())
+        {
+            yield return Problem.RateLimited;
+        }
+
         foreach (var own in _metadata.OfType<OwnRefusals>().SelectMany(refusals => refusals.Problems))
         {
             yield return own;
@@ -155,10 +162,10 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             yield break;
         }
 
-        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Timeout];
+        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Overloaded, Problem.Timeout];
         Problem[] tenant = ActsInTenant ? [Problem.TenantMismatch, Problem.ValidationFailed] : [];
         Problem[] body = takesBody ? [Problem.InvalidBody, Problem.PayloadTooLarge, Problem.UnsupportedMediaType, Problem.ValidationFailed] : [];
-        Problem[] writes = IsWrite(policy) ? [Problem.Overloaded, Problem.Draining, Problem.InsufficientStorage] : [];
+        Problem[] writes = IsWrite(policy) ? [Problem.Draining, Problem.InsufficientStorage] : [];
         Problem[] keys = Has<IdempotentRoute>() ? [Problem.IdempotencyInProgress, Problem.IdempotencyKeyReused] : [];
         Problem[] pages = operation.Parameters!.Any(p => p.Name is "cursor") ? [Problem.InvalidCursor, Problem.ValidationFailed] : [];
         Problem[] named = operation.Parameters!.Any(p => p is { In: ParameterLocation.Path, Name: "id" }) ? [Problem.NotFound] : [];
@@ -173,6 +180,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         foreach (var (_, answer) in Successes)
         {
             AnswerHeaders.Add(answer, AnswerHeaders.RequestIdName, context.Document);
+            foreach (var name in Has<UnlimitedRoute>() ? [] : AnswerHeaders.OfLimits)
+            {
+                AnswerHeaders.Add(answer, name, context.Document);
+            }
+
             if (Has<LocatingRoute>())
             {
                 AnswerHeaders.Add(answer, AnswerHeaders.LocationName, context.Document);

@@ -30,6 +30,14 @@ internal static class ProblemDocs
             AnswerHeaders.Add(answer, AnswerHeaders.RetryAfterName, document);
         }
 
+        if (problems.Contains(Problem.RateLimited))
+        {
+            foreach (var name in AnswerHeaders.OfLimits)
+            {
+                AnswerHeaders.Add(answer, name, document);
+            }
+        }
+
         if (problems.Contains(Problem.Unauthenticated))
         {
             AnswerHeaders.Add(answer, AnswerHeaders.ChallengeName, document);
@@ -97,6 +105,7 @@ internal static class ProblemDocs
         Problem.ValidationFailed => ("importance_override must be between 0 and 1.", "importance_override", "must be between 0 and 1"),
         Problem.IdempotencyInProgress => ("The first request with this key is still being worked on.", null, null),
         Problem.IdempotencyKeyReused => ("This idempotency key was used for another request within the last 24 hours.", null, null),
+        Problem.RateLimited => ("More than 120/minute requests of this tenant.", null, null),
         Problem.Internal => ("An error on our side; the log has it under this request id.", null, null),
         Problem.Overloaded => ("Too many writes are waiting; send the request again in a moment.", null, null),
         Problem.Draining => ("The server is stopping; send the request again in a moment.", null, null),

@@ -22,6 +22,7 @@ internal static class RecallFeature
         builder.Services.AddSingleton<CounterReservations>();
         builder.Services.AddSingleton<RecallIndexes>();
         builder.Services.AddSingleton<QuestionVectors>();
+        builder.Services.AddSingleton<RecallRanking>();
         builder.Services.AddSingleton<RecallService>();
         builder.AddBackground<IndexMerger>(ServerRole.Api);
         builder.AddBackground<IndexWarmer>(ServerRole.Api);

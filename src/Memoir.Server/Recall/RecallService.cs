@@ -4,17 +4,14 @@ using Memoir.Kit.Telemetry.Tracing;
 using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
-using Memoir.Server.Recall.Questions;
 using Memoir.Server.Recall.Search;
 using Memoir.Server.Tenants;
 
 namespace Memoir.Server.Recall;
 
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
-internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, QuestionVectors vectors, SearchLog searches, TimeProvider time)
+internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, RecallRanking ranking, SearchLog searches, TimeProvider time)
 {
-    private const string NewModel = "vectors of a new embedding model are still being made; words cover what has none yet";
-
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
         using var span = Spans.Start("memory search");
@@ -40,27 +37,27 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, bool isLast, CancellationToken ct)
     {
         var applied = index.Applied; // Before the ranking, which then sees at least that.
-        var ranking = await RankAsync(tenant, index, question, scope, ct);
+        var ranked = await ranking.RankAsync(tenant, index, question, scope, ct);
         var around = question.Neighbours == 0
             ? []
-            : ranking.Hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
-        var wanted = ranking.Hits
+            : ranked.Hits.Select(hit => index.NeighboursOf(hit.Sequence, question.Neighbours, scope)).ToArray();
+        var wanted = ranked.Hits
             .SelectMany((hit, i) => (long[])[hit.Sequence, .. around.Length == 0 ? [] : around[i], .. question.Explain ? hit.LiftedBy : []])
             .Distinct().ToList();
         if (isLast && wanted.Count == 0)
         {
-            return new Found(ranking, around, []);
+            return new Found(ranked, around, []);
         }
 
         TenantCounters? newer = null;
         var rows = await memories.FindBySequenceAsync(
-            tenant, wanted, async session => isLast || (newer = await NewerAsync(session, applied, ranking.GenerationChange)) is null, ct);
+            tenant, wanted, async session => isLast || (newer = await NewerAsync(session, applied, ranked.GenerationChange)) is null, ct);
         if (newer?.AreBehind(applied) == true)
         {
             indexes.Forget(tenant, index);
         }
 
-        return new Found(ranking, around, rows, newer);
+        return new Found(ranked, around, rows, newer);
     }
 
     /// <returns>The tenant's counters, when they show that the index, or the generation of its vectors, is not what the database has.</returns>
@@ -69,56 +66,12 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         var now = await TenantCounters.FindAsync(session);
         if (generationChange != now.GenerationChange)
         {
-            await vectors.LearnAsync(session, now.GenerationChange, generationChange);
+            await ranking.LearnAsync(session, now.GenerationChange, generationChange);
             return now;
         }
 
         return now.AreBehind(applied) || !LoadedIndex.Has(applied, now) ? now : null;
     }
-
-    private async Task<Ranked> RankAsync(
-        Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)
-    {
-        var query = RecallQuery.Parse(question.Query);
-        var request = RequestOf(question, scope);
-        var inUse = vectors.Of(tenant);
-        var seeOnlyLetters = vectors.SeeOnlyLetters(inUse);
-        if (question.Mode is RecallMode.Lexical || (question.Mode is RecallMode.Hybrid && seeOnlyLetters))
-        {
-            var byWords = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
-            if (question.Mode is RecallMode.Lexical || byWords.Count > 0)
-            {
-                return new Ranked(byWords, null, inUse.Change);
-            }
-        }
-
-        var (vector, reason) = await vectors.EmbedAsync(inUse, question.Query, ct);
-        var isFallback = seeOnlyLetters && question.Mode is RecallMode.Hybrid;
-        var evidence = vector is null ? null : await vectors.AskAsync(tenant, index, inUse, vector, query, request, isFallback, ct);
-        if (vector is null || evidence is null)
-        {
-            // Even a semantic search then answers by words: a degraded answer is better than none.
-            var lexical = RecallEngine.Search(index.Lexical, query, request with { Mode = RecallMode.Lexical });
-            return new Ranked(lexical, vector is null ? reason : NewModel, inUse.Change);
-        }
-
-        // While a new model's vectors are being made, the words speak for the memories that have none yet.
-        var isComplete = inUse.IsComplete || index.Lexical.LiveCount == 0;
-        var mode = !isComplete ? RecallMode.Hybrid : seeOnlyLetters ? RecallMode.Semantic : question.Mode;
-        var hits = RecallEngine.Search(index.Lexical, query, request with { Mode = mode, Semantic = evidence });
-        return new Ranked(hits, isComplete ? null : NewModel, inUse.Change);
-    }
-
-    private RecallRequest RequestOf(RecallQuestion question, RecallScope scope) => new(scope, question.TopK)
-    {
-        Role = question.Role is null ? null : MemoryReader.RoleOf(question.Role),
-        Type = question.Type,
-        ImportanceMin = (float?)question.ImportanceMin,
-        SimilarityWeight = (float)question.SimilarityWeight,
-        ImportanceWeight = (float)question.ImportanceWeight,
-        ImportanceOf = (parts, at) => (float)memories.ImportanceAt(
-            parts.Importance, parts.ImportanceOverride, Instants.FromMicroseconds(parts.OccurredAtMicros), Instants.FromMicroseconds(at)),
-    };
 
     /// <returns>The memories, best first, and whether some had no room in one answer.</returns>
     private static (IReadOnlyList<RecalledMemory> Items, bool IsCut) Arrange(Found found)
@@ -168,8 +121,6 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         _ => "hybrid",
     };
 
-    private sealed record Ranked(IReadOnlyList<RecallHit> Hits, string? DegradedReason, long GenerationChange);
-
     private sealed record Found(
-        Ranked Ranking, IReadOnlyList<long>[] Around, Dictionary<long, Memory> Rows, TenantCounters? Newer = null);
+        RankedHits Ranking, IReadOnlyList<long>[] Around, Dictionary<long, Memory> Rows, TenantCounters? Newer = null);
 }

@@ -3,10 +3,16 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Analytics;
+using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
+using Memoir.Server.Limits;
 using Memoir.Server.Messages;
+using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
+using Memoir.Server.Retention;
+using Memoir.Server.Retention.Holds;
 using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
@@ -16,8 +22,19 @@ internal static class WireJson
 {
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
-            MessagesJson.Default, RecallJson.Default, EmbeddingsJson.Default, JobsJson.Default, AccessJson.Default, AdminJson.Default,
-            AnalyticsJson.Default);
+            MessagesJson.Default,
+            RecallJson.Default,
+            EmbeddingsJson.Default,
+            JobsJson.Default,
+            LimitsJson.Default,
+            AuditJson.Default,
+            RetentionJson.Default,
+            HoldsJson.Default,
+            PrivacyJson.Default,
+            BackupsJson.Default,
+            AnalyticsJson.Default,
+            AccessJson.Default,
+            AdminJson.Default);
 
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Memoir.Tests.Architecture;
+using Memoir.Tests.Server.Privacy;
 using Memoir.Tests.Testing;
 
 namespace Memoir.Tests.Hostile;
@@ -23,6 +24,18 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
         ("L04", "a cursor of another list, tenant or order", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.A_cursor_continues_its_own_list_alone)}"),
         ("X03", "modes of files, the command line and the log of a server with secrets", $"{nameof(ExposureTests)}.{nameof(ExposureTests.Secrets_are_in_private_files_and_nowhere_else)}"),
         ("X05", "every refusal of this table, without a stack, a statement or the name of a server", nameof(CatalogueTests)),
+        ("B05", "origins that look like a listed one: a longer name, its http twin, a subdomain, a port, null", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.Origins_that_only_look_alike_are_not_let_in)}"),
+        ("H22", "forwarding headers through a trusted proxy, past it and without one", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.Only_a_trusted_proxy_says_who_calls)}"),
+        ("L01", "a tenant beyond its limit by other spellings, methods, hosts, keys and forwarding headers", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.No_spelling_key_or_claim_is_another_bucket)}"),
+        ("L01", "guessed keys from one address", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.Guessing_keys_blocks_the_guesser_and_nobody_else)}"),
+        ("L03", "3,000 requests beyond the limit, sixteen at a time", $"{nameof(LimitAttackTests)}.{nameof(LimitAttackTests.A_flood_beyond_the_limit_is_told_to_wait_and_others_are_served)}"),
+        ("L03", "a flood of refusals as fast as they are answered: what honest callers and the processor notice", "tests/faults/run.sh overload"),
+        ("L07", "a million addresses beyond their limits: what counts them stays bounded", "RateLimitTests.A_million_addresses_take_bounded_memory_and_none_gets_more_than_its_limit"),
+        ("L05", "a second export of a tenant while one is under way", $"{nameof(ExportTests)}.{nameof(ExportTests.One_export_of_a_tenant_at_a_time)}"),
+        ("X07", "an erasure of what is being exported", $"{nameof(ExportTests)}.{nameof(ExportTests.An_erasure_ends_an_export_under_way_before_its_receipt)}"),
+        ("Y20", "bad lines, other line ends, empty lines in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.A_bad_line_is_refused_alone_and_line_ends_and_empty_lines_do_not_matter)}"),
+        ("Y20", "a line over the limit in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.What_is_no_export_is_refused)}"),
+        ("Z10", "an export by who may only read and write", $"{nameof(ExportTests)}.{nameof(ExportTests.Who_writes_exports_nothing)}"),
         ("L07", "searches in tenants that do not exist leave nothing in memory", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Tenants_that_are_made_up_leave_nothing_in_memory)}"),
     ];
 

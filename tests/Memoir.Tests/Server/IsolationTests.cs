@@ -48,7 +48,7 @@ public sealed partial class IsolationTests
         [
             ("GET", "/v1/messages/{0}", null), ("DELETE", "/v1/messages/{0}", null), ("GET", "/v1/messages/{0}/history", null),
             ("PATCH", "/v1/messages/{0}", """{"metadata":{"x":1}}"""), ("DELETE", "/v1/admin/keys/{0}", null),
-            ("GET", "/v1/jobs/{0}", null), ("POST", "/v1/jobs/{0}/retry", null), ("DELETE", "/v1/jobs/{0}", null),
+            ("POST", "/v1/messages/{0}/restore", null), ("GET", "/v1/jobs/{0}", null), ("POST", "/v1/jobs/{0}/retry", null), ("DELETE", "/v1/jobs/{0}", null), ("GET", "/v1/erasures/{0}", null),
         ];
 
         foreach (var (method, url, body) in requests)
@@ -125,13 +125,15 @@ public sealed partial class IsolationTests
     {
         // Cross-tenant work: claiming and counting jobs, jobs left by a killed worker, finding a key, purging what is out of date,
         // reading at the start which generation of vectors each tenant has, and whose vectors the settings or a cut-off job left behind, following
-        // what other processes wrote.
+        // what other processes wrote, going on with erasures and having the files written anew after them, whose audit records are to be sealed, whose there are to verify, and whom the schedule of retention runs for.
         string[] closed =
         [
             "SELECT tenant_id FROM tenants WHERE last_sequence", "SELECT tenant_id FROM tenants WHERE last_sequence > 0 AND tenant_id > @after",
             "FROM embedding_generations ORDER BY tenant_id", "FROM tenants WHERE tenant_id IN @tenants", "FROM api_keys WHERE prefix = @prefix",
-            "FROM jobs WHERE status", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Misdated}",
+            "FROM jobs WHERE status", "SELECT tenant_id FROM retention_policies WHERE tenant_id > @after", "FROM jobs WHERE {Open}", "FROM jobs WHERE {Waiting}", "UPDATE jobs SET due_at = @now WHERE {Misdated}",
             "UPDATE jobs SET status = 'running'", "WHERE (tenant_id, id) IN", "WHERE (tenant_id, credential, key) IN",
+            "FROM erasures WHERE completed_at IS NULL AND requested_at", "FROM erasures WHERE rewritten_at IS NULL", "UPDATE erasures SET rewritten_at",
+            "FROM audit_records WHERE position IS NULL GROUP BY tenant_id", "FROM audit_records WHERE tenant_id > @after",
             "SELECT tenant_id FROM tenants WHERE tenant_id > @after", // forgetting old searches, tenant by tenant
         ];
         var statements =
@@ -163,7 +165,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"^\s*(SELECT|INSERT|UPDATE|DELETE)\b")]
     private static partial Regex Statement();
 
-    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|search_log)\b")]
+    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log)\b")]
     private static partial Regex Table();
 
     private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)
@@ -236,7 +238,27 @@ public sealed partial class IsolationTests
                 yield return ("GET", url, null);
             }
 
+            foreach (var user in (string[])["only-of-b", "same-user"])
+            {
+                yield return ("GET", $"/v1/users/{user}/export", null);
+                yield return ("GET", $"/v1/users/{user}/export?tenant_id=b", null);
+                yield return ("DELETE", $"/v1/users/{user}/data?tenant_id=b", null);
+                yield return ("DELETE", $"/v1/users/{user}/data", null);
+            }
+
+            yield return ("GET", "/v1/erasures?tenant_id=b", null);
+            yield return ("GET", "/v1/tenants/b/export", null);
             yield return ("DELETE", "/v1/tenants/b/data", null);
+            yield return ("POST", $"/v1/messages/{MessageB}/restore", null);
+            yield return ("POST", "/v1/admin/retention/run", """{"tenant_id":"b","actions":["archive","delete"],"dry_run":false}""");
+            yield return ("POST", "/v1/admin/retention/run", """{"tenant_id":"b","actions":["archive","delete"],"dry_run":true}""");
+            yield return ("GET", "/v1/admin/retention/policies/b", null);
+            yield return ("PUT", "/v1/admin/retention/policies/b", """{"max_age_days":0,"importance_threshold":1,"delete_after_days":0}""");
+            yield return ("DELETE", "/v1/admin/retention/policies/b", null);
+            yield return ("GET", "/v1/admin/retention/holds?tenant_id=b", null);
+            yield return ("PUT", "/v1/admin/retention/holds/x", $$"""{"message_id":"{{MessageB}}"}""");
+            yield return ("PUT", "/v1/admin/retention/holds/x", """{"tenant_id":"b"}""");
+            yield return ("DELETE", "/v1/admin/retention/holds/x?tenant_id=b", null);
             yield return ("DELETE", $"/v1/admin/keys/{KeyB}", null);
             yield return ("DELETE", $"/v1/jobs/{JobB}", null);
             yield return ("POST", $"/v1/jobs/{JobB}/retry", null);

@@ -150,7 +150,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         return new ServerProcess(
             command,
             new Uri($"http://127.0.0.1:{port}"),
-            [("MEMORY_DATA_DIRECTORY", folder), ("MEMORY_PORT", $"{port}"), ("MEMORY_DRAIN_SECONDS", "0"), .. variables]);
+            [("MEMORY_DATA_DIRECTORY", folder), ("MEMORY_PORT", $"{port}"), ("MEMORY_DRAIN_SECONDS", "0"), ("MEMORY_GLOBAL_RATE_LIMIT", "off"), ("MEMORY_TENANT_RATE_LIMIT", "off"), .. variables]);
     }
 
     private static int FreePort()

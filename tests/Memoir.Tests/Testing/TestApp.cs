@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Server.Retention;
 
 namespace Memoir.Tests.Testing;
 
@@ -24,6 +25,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     private readonly Dictionary<string, string?> _settings;
     private readonly bool _keepFolder;
     private TestApp? _first;
+    private ManualRetentionClock? _databaseClock;
 
     private TestApp(string folder, Dictionary<string, string?> settings, bool keepFolder)
     {
@@ -33,6 +35,9 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     }
 
     public ManualTime Time { get; private init; } = new();
+
+    /// <summary>The clock that the server takes for its database's.</summary>
+    public ManualRetentionClock DatabaseClock => _databaseClock ??= new ManualRetentionClock(Time);
 
     /// <summary>Every line the server logs; what it logs at all says the setting LogLevel.</summary>
     public LogCapture Log { get; } = new();
@@ -57,9 +62,11 @@ internal sealed class TestApp : WebApplicationFactory<Program>
     /// The same server once more, on the database of a running one, which must outlive it: what another process would be.
     /// What the one commits reaches the memory of the other by nothing but the database.
     /// </summary>
-    public static TestApp StartBeside(TestApp first)
+    /// <param name="first">The running one.</param>
+    /// <param name="time">A clock of its own, or that of the first.</param>
+    public static TestApp StartBeside(TestApp first, ManualTime? time = null)
     {
-        var app = new TestApp(first.Folder, first._settings, keepFolder: true) { Time = first.Time, _first = first };
+        var app = new TestApp(first.Folder, first._settings, keepFolder: true) { Time = time ?? first.Time, _databaseClock = first.DatabaseClock, _first = first };
         app.StartServer();
         return app;
     }
@@ -122,6 +129,7 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         builder.ConfigureTestServices(services =>
         {
             services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
+            services.Replace(ServiceDescriptor.Singleton<RetentionClock>(DatabaseClock));
             services.RemoveAll<IHostedService>(); // No background work: tests run it themselves.
             services.AddSingleton<IStartupFilter>(new CallerAddressFilter(this));
             if (_first is not null)
@@ -154,7 +162,10 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         TestEngine engine, string folder, bool keepFolder, (string Key, string? Value)[] settings)
     {
         Assert.Equal(TestEngines.Current, engine);
-        var values = new Dictionary<string, string?> { ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0" };
+        var values = new Dictionary<string, string?>
+        {
+            ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0", ["GlobalRateLimit"] = "off", ["TenantRateLimit"] = "off", ["BlockAfterRefusals"] = "0",
+        };
         var app = new TestApp(folder, values, keepFolder);
         if (engine == TestEngine.Postgres)
         {

@@ -3,8 +3,10 @@ using Memoir.Faults.Cycles;
 using Memoir.Faults.Disk;
 using Memoir.Faults.Jobs;
 using Memoir.Faults.Kill9;
+using Memoir.Faults.Overload;
 using Memoir.Faults.Postgres;
 using Memoir.Faults.SlowClients;
+using Memoir.Faults.Upgrade;
 
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
@@ -31,7 +33,10 @@ try
         ["recovery", .. var rest] => await CycleCommand.RunAsync("recovery", rest, (options, ledger, folder) => new RecoveryFault(options, ledger, folder), stop.Token),
         ["jobs", .. var rest] => await JobsCommand.RunAsync(rest, stop.Token),
         ["postgres", .. var rest] => await PostgresCommand.RunAsync(rest, stop.Token),
+        ["upgrade", .. var rest] => await UpgradeCommand.RunAsync(rest, stop.Token),
+        ["migrations", .. var rest] => await MigrationKillsCommand.RunAsync(rest, stop.Token),
         ["slow", .. var rest] => await SlowClientsCommand.RunAsync(rest, stop.Token),
+        ["overload", .. var rest] => await OverloadCommand.RunAsync(rest, stop.Token),
         _ => Usage(),
     };
 }
@@ -50,7 +55,7 @@ static int Usage()
 {
     Console.Error.WriteLine(
         """
-        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|postgres|slow [options]
+        usage: dotnet run -c Release --project tests/faults/Memoir.Faults -- kill9|powercut|fsync|full|recovery|jobs|postgres|upgrade|migrations|slow|overload [options]
 
         kill9, powercut, fsync, full, recovery: nothing that was acknowledged is lost
         when the server is killed, the power is cut, an fsync fails, the disk is full, it is killed while it starts
@@ -79,9 +84,24 @@ static int Usage()
           --faults NAMES      only these disturbances
           --writers N, --seed N, --server PATH, --seeded NAME, --expect-loss, --expect-doubles   as above
 
+        upgrade: two API processes on one PostgreSQL are replaced by the next release and back, one after the other, under load
+          --next PATH         the Memoir.Server.dll of the next release
+          --rounds N          how often (20)
+          --rate N            requests in a second (300)
+          --messages N        memories in the database before (1000000)
+          --expect-failure    succeeds only when that fails: the control, with a migration that does not only add
+
+        migrations: memoir migrate is killed before each of its statements, on both engines
+          --step N            before every Nth alone (1)
+          --server PATH       a server built with -p:SeededFault=Storage
+
         slow: half-open connections, slow bodies and slow readers beside honest clients
           --quick             300 half-open connections and 20 slow readers instead of 2000 and 50; no waiting for the last cut
           --server PATH       as above
+
+        overload: floods of one tenant beside honest searches of another, refusals, and far more than can be served
+          --quick             5 seconds for each figure instead of 30, and a smaller store
+          --seconds N, --connections N (64), --server PATH
         """);
     return 64;
 }

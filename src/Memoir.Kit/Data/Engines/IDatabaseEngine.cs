@@ -17,6 +17,9 @@ internal interface IDatabaseEngine : IDisposable
     /// <summary>Runs a write and answers after its commit; a null tenant is a system session.</summary>
     Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct);
 
+    /// <inheritdoc cref="Database.SnapshotAsync{T}"/>
+    Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct);
+
     /// <summary>Looks at the server before anything is served from it.</summary>
     /// <exception cref="StartupException">It would not keep its promises.</exception>
     Task<EngineReport> InspectAsync(CancellationToken ct);
@@ -26,4 +29,13 @@ internal interface IDatabaseEngine : IDisposable
 
     /// <summary>Runs a change of the schema, by the role that may, and by one process at a time.</summary>
     Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct);
+
+    /// <summary>
+    /// Writes tables anew, so that the files hold no byte of rows that were deleted before, nor of the statistics about them.
+    /// SQLite's writes wait meanwhile, on PostgreSQL all that touches the table which is being written.
+    /// </summary>
+    /// <param name="tables">Which; SQLite writes them all.</param>
+    /// <param name="ct">Ends it between two tables.</param>
+    /// <returns>What could not be done, in words for the operator; null when all was.</returns>
+    Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct);
 }

@@ -7,7 +7,7 @@ namespace Memoir.Kit.Data.Postgres;
 internal static class IsolationCheck
 {
     /// <summary>The closed list: tables with work across tenants, whose policies also admit the system session.</summary>
-    private static readonly string[] CrossTenant = ["tenants", "jobs", "idempotency_keys", "api_keys", "embedding_generations"];
+    private static readonly string[] CrossTenant = ["tenants", "jobs", "idempotency_keys", "api_keys", "embedding_generations", "audit_records", "retention_policies"];
 
     /// <summary>The part of it that can be asked before there are tables.</summary>
     /// <exception cref="StartupException">The session's role passes by every policy.</exception>

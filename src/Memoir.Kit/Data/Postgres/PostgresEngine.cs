@@ -1,5 +1,6 @@
 using Memoir.Kit.Data.Postgres.Writes;
 using Memoir.Kit.Data.Engines;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Telemetry;
 using Npgsql;
 
@@ -15,6 +16,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
     private readonly NpgsqlDataSource _source;
     private readonly NpgsqlDataSource _admin;
     private readonly PostgresWriter _writer;
+    private readonly TenantTurns _turns;
 
     /// <summary>Who is given the tables that a migration makes; null when one role does all.</summary>
     private readonly string? _applicationRole;
@@ -27,6 +29,9 @@ internal sealed class PostgresEngine : IDatabaseEngine
         Location = $"postgresql://{address.Host}:{address.Port}/{address.Database}";
         _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare, LongestStatement);
         _admin = Open(admin, 3, prepare: false, Unlimited); // A migration takes as long as there are rows.
+
+        // The other connections are for writes and for the limits of requests, which must not wait behind reads.
+        _turns = new TenantTurns(Math.Max(1, options.DatabasePoolSize * 3 / 4), options.LongestWait);
         _writer = new PostgresWriter(_source, options.WriteQueueLimit, meters);
     }
 
@@ -38,21 +43,33 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     public async Task<T> ReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
-        for (var attempt = 1; ; attempt++)
+        await _turns.EnterAsync(tenant, ct);
+        try
         {
-            try
+            return await ReadInTurnAsync(tenant, work, ct);
+        }
+        finally
+        {
+            _turns.Leave();
+        }
+    }
+
+    public async Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct)
+    {
+        _source.Clear(); // A connection that a restart of the server broke is found out before long work, not in it.
+        await using var connection = await PoolExhaustedException.OpenAsync(_source, ct);
+        var transaction = PostgresTransaction.OfRead(tenant: null, ct);
+        try
+        {
+            return await work(new Snapshot(tenant =>
             {
-                return await TryReadAsync(tenant, work, ct);
-            }
-            catch (Exception exception) when (attempt == 1 && PostgresErrors.IsStale(exception) && !ct.IsCancellationRequested)
-            {
-                // The server was restarted since this connection was last used, and the idle ones are as old: a new one, then.
-                _source.Clear();
-            }
-            catch (Exception exception) when (!ct.IsCancellationRequested && PostgresErrors.OfRead(exception) is { } problem)
-            {
-                throw problem;
-            }
+                transaction.TurnTo(tenant);
+                return new PostgresSession(connection, transaction, tenant, mayWrite: false);
+            }));
+        }
+        finally
+        {
+            await transaction.RollBackAsync(connection);
         }
     }
 
@@ -113,11 +130,33 @@ internal sealed class PostgresEngine : IDatabaseEngine
         }
     }
 
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => TableRewrite.RunAsync(_admin, tables, ct);
+
     public void Dispose()
     {
         _writer.Dispose();
         _source.Dispose();
         _admin.Dispose();
+    }
+
+    private async Task<T> ReadInTurnAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryReadAsync(tenant, work, ct);
+            }
+            catch (Exception exception) when (attempt == 1 && PostgresErrors.IsStale(exception) && !ct.IsCancellationRequested)
+            {
+                // The server was restarted since this connection was last used, and the idle ones are as old: a new one, then.
+                _source.Clear();
+            }
+            catch (Exception exception) when (!ct.IsCancellationRequested && PostgresErrors.OfRead(exception) is { } problem)
+            {
+                throw problem;
+            }
+        }
     }
 
     private async Task<T> TryReadAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)

@@ -24,8 +24,8 @@ internal sealed class PostgresTransaction
 
     private readonly string _begin;
     private readonly string _settings;
-    private readonly string _tenant;
-    private readonly string _system;
+    private string _tenant;
+    private string _system;
     private readonly long? _turn;
 
     /// <summary>How many of those held answer with rows all the same, which whoever reads next has to pass over.</summary>
@@ -75,6 +75,17 @@ internal sealed class PostgresTransaction
         new("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", $"{Read}, {Unlimited}", tenant: null, TurnOf("schema migrations of memoir"), ct);
 
     public void Hear(object sender, NpgsqlNoticeEventArgs said) => WasWarned |= IsCommitting && said.Notice.InvariantSeverity == "WARNING";
+
+    /// <summary>Whose rows are read from the next statement on: of all tenants one after another, at one instant.</summary>
+    public void TurnTo(Tenant? tenant)
+    {
+        (_tenant, _system) = (tenant?.Id ?? "", tenant is null ? "on" : "");
+        if (IsSent)
+        {
+            Held.Add(Whose(_settings));
+            _heldResults++;
+        }
+    }
 
     /// <summary>Fails on the server where it is not so.</summary>
     public void Assume(Func<NpgsqlBatchCommand> assumption)
@@ -129,10 +140,7 @@ internal sealed class PostgresTransaction
     {
         IsSent = true;
         batch.BatchCommands.Add(new NpgsqlBatchCommand(_begin));
-        var settings = new NpgsqlBatchCommand(_turn is null ? _settings : _settings + Turn)
-        {
-            Parameters = { new NpgsqlParameter<string> { TypedValue = _tenant }, new NpgsqlParameter<string> { TypedValue = _system } },
-        };
+        var settings = Whose(_turn is null ? _settings : _settings + Turn);
         if (_turn is { } turn)
         {
             settings.Parameters.Add(new NpgsqlParameter<long> { TypedValue = turn });
@@ -140,6 +148,11 @@ internal sealed class PostgresTransaction
 
         batch.BatchCommands.Add(settings);
     }
+
+    private NpgsqlBatchCommand Whose(string settings) => new(settings)
+    {
+        Parameters = { new NpgsqlParameter<string> { TypedValue = _tenant }, new NpgsqlParameter<string> { TypedValue = _system } },
+    };
 
 #if FAULT_STORAGE
     /// <summary>Negative control: a commit is answered before it is on disk.</summary>

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data.Engines;
+using Memoir.Kit.Limits;
 using Memoir.Kit.Telemetry;
 using Microsoft.Data.Sqlite;
 
@@ -30,7 +31,7 @@ internal sealed class SqliteEngine : IDatabaseEngine
         }
 
         _writer = new SqliteWriter(_writing, options.WriteQueueLimit, meters);
-        _readers = new SqliteReaders(_file.OpenReader, options.DatabasePoolSize);
+        _readers = new SqliteReaders(_file.OpenReader, new TenantTurns(options.DatabasePoolSize, options.LongestWait));
     }
 
     public Dialect Dialect => Dialect.Sqlite;
@@ -43,12 +44,16 @@ internal sealed class SqliteEngine : IDatabaseEngine
 
     public Task<T> WriteAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct) => _writer.RunAsync(tenant, work, ct);
 
+    public Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct) => _readers.SnapshotAsync(work, ct);
+
     public Task<EngineReport> InspectAsync(CancellationToken ct) => Task.FromResult(
         new EngineReport($"SQLite {SqliteLibrary.Version}", SqliteLibrary.Warning() is { } warning ? [warning] : []));
 
     public Task ListenAsync(string channel, Action heard, CancellationToken ct) => Task.Delay(Timeout.Infinite, ct);
 
     public Task<int> MigrateAsync(Func<Session, Task<int>> work, CancellationToken ct) => _writer.RunAsync(tenant: null, work, ct);
+
+    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => _writer.RewriteAsync(ct);
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using Memoir.Kit.Data.Sqlite.Recovery;
 using Memoir.Kit.Files;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -12,6 +13,8 @@ internal sealed class SqliteFile : IDisposable
 {
     // "MEMR": says in the file's header whose it is.
     private const long ApplicationId = 0x4D454D52;
+
+    private const string Remedy = "memoir recover restores the newest good backup.";
 
     private readonly FileStream _lock;
     private readonly string _connectionString;
@@ -31,6 +34,11 @@ internal sealed class SqliteFile : IDisposable
         var processLock = TakeLock(path);
         try
         {
+            if (SqliteReplacement.IsInterrupted(path))
+            {
+                throw new StartupException($"{path} is being recovered, and that was interrupted. Run memoir recover again.");
+            }
+
             RefuseForeignBytes(path);
             MakePrivately(path);
 #if FAULT_STORAGE
@@ -45,6 +53,71 @@ internal sealed class SqliteFile : IDisposable
         {
             processLock.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Takes the lock and looks at nothing: for who replaces the file, whatever it holds.</summary>
+    /// <exception cref="StartupException">Another process holds it.</exception>
+    public static SqliteFile Hold(string path) => new(path, TakeLock(path));
+
+    /// <summary>What is wrong with the file, in a sentence; null when all of its pages are as they should be. Nothing is changed.</summary>
+    /// <exception cref="StartupException">It is no database of ours, so that nothing can be said of it.</exception>
+    public string? FindDamage()
+    {
+        if (new FileInfo(Path) is not { Exists: true, Length: > 0 })
+        {
+            return "there is nothing in it";
+        }
+
+        try
+        {
+            using var connection = Look();
+            using var check = connection.CreateCommand();
+            check.CommandText = "PRAGMA integrity_check(1)";
+            return check.ExecuteScalar() is "ok" ? null : $"SQLite finds it inconsistent: {check.ExecuteScalar()}";
+        }
+        catch (SqliteException exception)
+        {
+            return exception.Message;
+        }
+        catch (StartupException exception) when (exception.IsDamage)
+        {
+            return exception.Message;
+        }
+    }
+
+    /// <summary>The first table with a row, of others than those named; null when there is none, or no file. Nothing is changed.</summary>
+    /// <exception cref="StartupException">The file is damaged or not ours.</exception>
+    public string? FindRows(IReadOnlyCollection<string> except)
+    {
+        if (new FileInfo(Path) is not { Exists: true, Length: > 0 })
+        {
+            return null;
+        }
+
+        try
+        {
+            using var connection = Look();
+            using var command = connection.CreateCommand();
+            command.CommandText = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+            var tables = new List<string>();
+            using (var reader = command.ExecuteReader())
+            {
+                while (reader.Read())
+                {
+                    tables.Add(reader.GetString(0));
+                }
+            }
+
+            return tables.Find(table =>
+            {
+                command.CommandText = $"SELECT 1 FROM \"{table.Replace("\"", "\"\"", StringComparison.Ordinal)}\" LIMIT 1";
+                return !except.Contains(table) && command.ExecuteScalar() is not null;
+            });
+        }
+        catch (SqliteException exception)
+        {
+            throw Damaged(Path, exception);
         }
     }
 
@@ -98,6 +171,24 @@ internal sealed class SqliteFile : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>A connection that changes nothing, not even by being closed.</summary>
+    private SqliteConnection Look()
+    {
+        RefuseForeignBytes(Path);
+        var connection = Connect();
+        try
+        {
+            raw.sqlite3_db_config(connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
+            RefuseForeignTables(connection);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
 
     private SqliteConnection Connect()
     {
@@ -160,7 +251,7 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION of Windows.</summary>
     private static bool IsTaken(IOException exception) => (exception.HResult & 0xffff) is 11 or 35 or 32;
 
-    private static void RefuseForeignBytes(string path)
+    public static void RefuseForeignBytes(string path)
     {
         if (new FileInfo(path).LinkTarget is not null)
         {
@@ -190,7 +281,7 @@ internal sealed class SqliteFile : IDisposable
             if (file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length
                 || !header.StartsWith("SQLite format 3\0"u8))
             {
-                throw new StartupException($"{path} is not a Memoir database; it was left as it is.");
+                throw new StartupException($"{path} is damaged or not a Memoir database; it was left as it is. {Remedy}") { IsDamage = true };
             }
 
             if (HoldsPages(path + "-wal") || HoldsPages(path + "-journal"))
@@ -203,7 +294,7 @@ internal sealed class SqliteFile : IDisposable
             var pages = (uint)((header[28] << 24) | (header[29] << 16) | (header[30] << 8) | header[31]);
             if (file.Length != pages * (long)(pageSize == 1 ? 65536 : pageSize))
             {
-                throw new StartupException($"{path} is damaged (cut short, or not all of it is ours); it was left as it is. Restore a backup or move it away.");
+                throw new StartupException($"{path} is damaged (cut short, or not all of it is ours); it was left as it is. {Remedy}") { IsDamage = true };
             }
         }
         catch (UnauthorizedAccessException exception)
@@ -234,7 +325,7 @@ internal sealed class SqliteFile : IDisposable
     private static StartupException Damaged(string path, SqliteException exception) => exception.SqliteErrorCode switch
     {
         raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB =>
-            new StartupException($"{path} is damaged; it was left as it is. Restore a backup or move it away.", exception),
+            new StartupException($"{path} is damaged; it was left as it is. {Remedy}", exception) { IsDamage = true },
         raw.SQLITE_FULL => new StartupException($"{path} cannot be opened: the disk is full.", exception),
         _ => new StartupException($"{path} cannot be opened: {exception.Message}", exception),
     };

@@ -1,19 +1,20 @@
+using Memoir.Kit.Data.Engines;
 using System.Collections.Concurrent;
+using Memoir.Kit.Limits;
 using Microsoft.Data.Sqlite;
 
 namespace Memoir.Kit.Data.Sqlite;
 
-/// <summary>A bounded pool of reading connections. Under write-ahead logging they never wait for the writer.</summary>
-internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : IDisposable
+/// <summary>A bounded pool of reading connections, taken by turns of the tenants. Under write-ahead logging they never wait for the writer.</summary>
+internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns turns) : IDisposable
 {
     private static readonly object None = new();
 
     private readonly ConcurrentBag<Reader> _idle = [];
-    private readonly SemaphoreSlim _free = new(limit, limit);
 
     public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
-        await _free.WaitAsync(ct);
+        await turns.EnterAsync(tenant, ct);
         Reader? reader = null;
         try
         {
@@ -43,8 +44,19 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
                 _idle.Add(reader);
             }
 
-            _free.Release();
+            turns.Leave();
         }
+    }
+
+    /// <summary>On a connection of its own: it lasts long, and must not take one from the requests.</summary>
+    public async Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        using var connection = open();
+        using var statements = new PreparedStatements(connection);
+        statements.Execute("BEGIN", None, tenant: null);
+        statements.Scalar("SELECT COUNT(*) FROM sqlite_master", None, tenant: null); // The instant is that of the first read.
+        return await work(new Snapshot(tenant => new SqliteSession(connection, statements, tenant, mayWrite: false)));
     }
 
     public void Dispose()
@@ -53,8 +65,6 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, int limit) : ID
         {
             reader.Dispose();
         }
-
-        _free.Dispose();
     }
 
     private sealed class Reader(SqliteConnection connection) : IDisposable

@@ -25,6 +25,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly Thread _thread;
     private readonly Meters _meters;
     private volatile bool _broken;
+    private TaskCompletionSource<string?>? _rewrite;
 
     public SqliteWriter(SqliteConnection connection, int queueLimit, Meters meters)
     {
@@ -51,7 +52,7 @@ internal sealed class SqliteWriter : IDisposable
         var write = new PendingWrite<T>(tenant, work, ct);
         try
         {
-            if (_waiting.TryAdd(write))
+            if (_waiting.TryAdd(write, tenant))
             {
                 return write.Answer;
             }
@@ -64,10 +65,20 @@ internal sealed class SqliteWriter : IDisposable
         throw new ProblemException(Problem.Overloaded, "Too many writes are waiting; send the request again in a moment.");
     }
 
+    /// <summary>Writes the database anew between two groups; see <see cref="SqliteLog.Rewrite"/>.</summary>
+    public async Task<string?> RewriteAsync(CancellationToken ct)
+    {
+        var asked = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var running = Interlocked.CompareExchange(ref _rewrite, asked, null);
+        await RunAsync(tenant: null, _ => Task.FromResult(true), ct); // Wakes the thread; behind this group it looks.
+        return await (running ?? asked).Task.WaitAsync(ct);
+    }
+
     public void Dispose()
     {
         _waiting.Close();
         _thread.Join();
+        Interlocked.Exchange(ref _rewrite, null)?.TrySetException(StorageErrors.WritesEnded());
         _statements.Dispose();
         if (_broken)
         {
@@ -90,6 +101,7 @@ internal sealed class SqliteWriter : IDisposable
                 RunGroup(group);
                 group.Clear();
                 Checkpoint();
+                RewriteIfAsked();
             }
         }
     }
@@ -137,6 +149,24 @@ internal sealed class SqliteWriter : IDisposable
         catch (SqliteException exception)
         {
             _broken = StorageErrors.IsFault(exception);
+        }
+    }
+
+    private void RewriteIfAsked()
+    {
+        if (Interlocked.Exchange(ref _rewrite, null) is not { } asked)
+        {
+            return;
+        }
+
+        try
+        {
+            asked.TrySetResult(_broken ? "the storage failed a write" : _log.Rewrite());
+        }
+        catch (SqliteException exception)
+        {
+            _broken |= StorageErrors.IsFault(exception);
+            asked.TrySetResult(exception.Message);
         }
     }
 

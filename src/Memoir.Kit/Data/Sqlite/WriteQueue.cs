@@ -1,46 +1,64 @@
 namespace Memoir.Kit.Data.Sqlite;
 
 /// <summary>
-/// The bounded queue before the writer. It sleeps at once when empty: the framework's blocking queues spin first, and on
-/// a small machine that time is taken from the requests that would fill it.
+/// The bounded queue before the writer, a lane for each tenant: they come by turns, and none may fill it alone. It sleeps at
+/// once when empty: the framework's blocking queues spin first, and on a small machine that time is taken from the requests
+/// that would fill it.
 /// </summary>
 internal sealed class WriteQueue<T>(int limit)
     where T : class
 {
-    private readonly Queue<T> _items = new();
+    /// <summary>One tenant may fill this part of the queue, or as much as would not be worth a turn.</summary>
+    private const int LaneShare = 8;
+    private const int SmallLane = 64;
+
+    private readonly Dictionary<string, Queue<T>> _lanes = new(StringComparer.Ordinal);
+    private readonly Queue<string> _turns = new();
+    private readonly Stack<Queue<T>> _spare = new();
+    private readonly int _laneLimit = Math.Max(SmallLane, limit / LaneShare);
+    private int _count;
     private bool _completed;
 
     public int Count
     {
         get
         {
-            lock (_items)
+            lock (_lanes)
             {
-                return _items.Count;
+                return _count;
             }
         }
     }
 
-    /// <summary>False when full.</summary>
+    /// <summary>False when full, for this tenant or for all.</summary>
     /// <exception cref="InvalidOperationException">Nothing is taken any more.</exception>
-    public bool TryAdd(T item)
+    public bool TryAdd(T item, Tenant? tenant)
     {
-        lock (_items)
+        lock (_lanes)
         {
             if (_completed)
             {
                 throw new InvalidOperationException("The queue is closed.");
             }
 
-            if (_items.Count >= limit)
+            var name = tenant?.Id ?? "";
+            var isWaiting = _lanes.TryGetValue(name, out var lane);
+            if (_count >= limit || (tenant is not null && lane?.Count >= _laneLimit))
             {
                 return false;
             }
 
-            _items.Enqueue(item);
-            if (_items.Count == 1)
+            if (!isWaiting)
             {
-                Monitor.Pulse(_items);
+                lane = _spare.TryPop(out var spare) ? spare : new Queue<T>();
+                _lanes.Add(name, lane);
+                _turns.Enqueue(name);
+            }
+
+            lane!.Enqueue(item);
+            if (++_count == 1)
+            {
+                Monitor.Pulse(_lanes);
             }
 
             return true;
@@ -50,38 +68,60 @@ internal sealed class WriteQueue<T>(int limit)
     /// <summary>Waits for an item; null when the queue is closed and empty.</summary>
     public T? Take()
     {
-        lock (_items)
+        lock (_lanes)
         {
-            while (_items.Count == 0)
+            while (_count == 0)
             {
                 if (_completed)
                 {
                     return null;
                 }
 
-                Monitor.Wait(_items);
+                Monitor.Wait(_lanes);
             }
 
-            return _items.Dequeue();
+            return Next();
         }
     }
 
     /// <summary>The next item if one is waiting.</summary>
     public T? TryTake()
     {
-        lock (_items)
+        lock (_lanes)
         {
-            return _items.TryDequeue(out var item) ? item : null;
+            return _count > 0 ? Next() : null;
         }
     }
 
     /// <summary>Takes no more; what is waiting is still handed out.</summary>
     public void Close()
     {
-        lock (_items)
+        lock (_lanes)
         {
             _completed = true;
-            Monitor.PulseAll(_items);
+            Monitor.PulseAll(_lanes);
         }
+    }
+
+    private T Next()
+    {
+        var name = _turns.Dequeue();
+        var lane = _lanes[name];
+        var item = lane.Dequeue();
+        _count--;
+        if (lane.Count > 0)
+        {
+            _turns.Enqueue(name);
+        }
+        else
+        {
+            _lanes.Remove(name);
+            if (_spare.Count < SmallLane)
+            {
+                _spare.Push(lane);
+            }
+        }
+
+        return item;
     }
 }

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Memoir.Kit.Http.Json;
 
 /// <summary>A whole request body in a pooled buffer that grows with what arrives, never with what is announced.</summary>
-public sealed class RequestBody(Transfers transfers) : IDisposable
+public sealed class RequestBody(Transfers transfers, string owner) : IDisposable
 {
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4096);
     private int _taken;
@@ -26,7 +26,7 @@ public sealed class RequestBody(Transfers transfers) : IDisposable
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(_buffer);
-        transfers.GiveBackBody(_taken);
+        transfers.GiveBackBody(_taken, owner);
         _buffer = [];
         Length = 0;
         _taken = 0;
@@ -36,7 +36,7 @@ public sealed class RequestBody(Transfers transfers) : IDisposable
     {
         if (size > Transfers.PieceBytes)
         {
-            transfers.TakeForBody(size - _taken);
+            transfers.TakeForBody(size - _taken, owner);
             _taken = size;
         }
 

@@ -36,7 +36,7 @@ public static class StrictJson
             throw TooLarge(limit);
         }
 
-        var body = new RequestBody(http.RequestServices.GetRequiredService<Transfers>());
+        var body = new RequestBody(http.RequestServices.GetRequiredService<Transfers>(), Transfers.OwnerOf(http));
         try
         {
             var reader = http.Request.BodyReader;

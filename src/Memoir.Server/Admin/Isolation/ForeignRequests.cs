@@ -52,6 +52,7 @@ internal static class ForeignRequests
             RoutePatternParameterPart { Name: "tenantId" } => Uri.EscapeDataString(other.Tenant.Id),
             RoutePatternParameterPart { Name: "conversationId" } => Uri.EscapeDataString(other.ConversationId),
             RoutePatternParameterPart { Name: "userId" } => Uri.EscapeDataString(other.UserId),
+            RoutePatternParameterPart { Name: "address" } => "203.0.113.7",
             RoutePatternParameterPart { Name: "path" or "file" or "asset" or "name" } => "index.html",
             RoutePatternParameterPart parameter => throw new InvalidOperationException($"The self-test does not know what {{{parameter.Name}}} of {route.RawText} stands for."),
             _ => "",

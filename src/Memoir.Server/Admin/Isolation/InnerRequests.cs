@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Memoir.Kit.Limits;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Memoir.Server.Admin.Isolation;
@@ -33,6 +34,7 @@ internal sealed class InnerRequests(IHttpContextFactory contexts, IServiceScopeF
         features.Set<IHttpResponseFeature>(new HttpResponseFeature());
         features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(answer));
         features.Set<IHttpConnectionFeature>(new HttpConnectionFeature { RemoteIpAddress = IPAddress.Loopback });
+        features.Set(InnerRequestMark.Instance);
         features.Set<IHttpRequestLifetimeFeature>(new HttpRequestLifetimeFeature { RequestAborted = ct });
         var http = contexts.Create(features);
         try

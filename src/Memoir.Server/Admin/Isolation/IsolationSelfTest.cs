@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Memoir.Server.Memories;
+using Memoir.Server.Privacy.Erasure;
 
 namespace Memoir.Server.Admin.Isolation;
 
@@ -9,7 +10,7 @@ namespace Memoir.Server.Admin.Isolation;
 /// Plants canaries in two tenants and asks every route, as the one, about the other: no answer may hold a byte of the
 /// other's, tell it from a tenant that does not exist, or change it. Both tenants are erased afterwards.
 /// </summary>
-internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests requests, EndpointDataSource endpoints, ErasureService erasure)
+internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests requests, EndpointDataSource endpoints, TenantErasure erasure)
 {
     /// <summary>Asking the self-test within the self-test would have no end.</summary>
     public const string Route = "/v1/admin/isolation/selftest";
@@ -56,8 +57,8 @@ internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests req
         }
         finally
         {
-            await erasure.EraseTenantAsync(asking.Tenant, writer, CancellationToken.None);
-            await erasure.EraseTenantAsync(other.Tenant, writer, CancellationToken.None);
+            await erasure.EraseAsync(asking.Tenant, writer, CancellationToken.None);
+            await erasure.EraseAsync(other.Tenant, writer, CancellationToken.None);
         }
     }
 

@@ -96,6 +96,7 @@ internal sealed class Connection : IAsyncDisposable
     {
         // Limits are for callers that share a server; this one has a single caller.
         settings["GlobalRateLimit"] = settings["TenantRateLimit"] = "off";
+        settings["BackupScheduleSeconds"] = "off";
         var key = Secrets.Random(32);
         var own = await around.Startup.StartPrivatelyAsync(key, settings, ct);
         return new Connection(new MemoirClient(new Uri(own.Urls.First()), key, around.Time), own, scratch);

@@ -6,7 +6,11 @@ using System.Text.Json.Serialization.Metadata;
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Http;
 using Memoir.Server.Admin;
+using Memoir.Server.Audit;
+using Memoir.Server.Backups;
 using Memoir.Server.Messages;
+using Memoir.Server.Privacy;
+using Memoir.Server.Privacy.Exchange;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
 
@@ -19,6 +23,7 @@ namespace Memoir.Server.Commands.Connections;
 internal sealed class MemoirClient : IDisposable
 {
     private const int Tries = 8;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
 
     /// <summary>A newer server may answer members that this program does not know.</summary>
@@ -36,7 +41,7 @@ internal sealed class MemoirClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = !url.IsLoopback, UseCookies = false })
         {
             BaseAddress = url,
-            Timeout = TimeSpan.FromMinutes(2),
+            Timeout = Timeout.InfiniteTimeSpan, // Each question has its own limit.
         };
         if (key is not null)
         {
@@ -103,6 +108,44 @@ internal sealed class MemoirClient : IDisposable
     public Task<MessageResponse?> FindAsync(string tenant, Guid id, CancellationToken ct) =>
         AskAsync(HttpMethod.Get, $"v1/messages/{id}?tenant_id={Uri.EscapeDataString(tenant)}", null, Reads<MessageResponse>(), HttpStatusCode.NotFound, ct);
 
+    /// <summary>Writes an export as it comes; whether it is whole, its last line says.</summary>
+    /// <exception cref="CommandException">The server refuses it, or does not answer.</exception>
+    public async Task ExportAsync(string tenant, string? user, Stream target, CancellationToken ct)
+    {
+        var path = user is null
+            ? $"v1/tenants/{Uri.EscapeDataString(tenant)}/export"
+            : $"v1/users/{Uri.EscapeDataString(user)}/export?tenant_id={Uri.EscapeDataString(tenant)}";
+        await TransferAsync(new HttpRequestMessage(HttpMethod.Get, Relative(path)), async answer =>
+        {
+            await answer.Content.CopyToAsync(target, ct);
+            return true;
+        }, ct);
+    }
+
+    /// <summary>Sends an export back.</summary>
+    /// <exception cref="CommandException">The server refuses it, or does not answer.</exception>
+    public Task<ImportReport> ImportAsync(string tenant, Stream lines, CancellationToken ct)
+    {
+        var content = new StreamContent(lines);
+        content.Headers.ContentType = new MediaTypeHeaderValue(ExchangeLines.MediaType);
+        var request = new HttpRequestMessage(HttpMethod.Post, Relative($"v1/admin/import?tenant_id={Uri.EscapeDataString(tenant)}")) { Content = content };
+        return TransferAsync(request, async answer => JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), Reads<ImportReport>())!, ct);
+    }
+
+    /// <summary>Has the server begin a backup.</summary>
+    public async Task<BackupResponse> BackUpAsync(CancellationToken ct) =>
+        (await AskAsync(HttpMethod.Post, "v1/admin/backups", null, Reads<BackupResponse>(), null, ct))!;
+
+    /// <returns>How the backup stands, or null when there is none of that name.</returns>
+    public Task<BackupResponse?> FindBackupAsync(string name, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, $"v1/admin/backups/{Uri.EscapeDataString(name)}", null, Reads<BackupResponse>(), HttpStatusCode.NotFound, ct);
+
+    /// <summary>Audit records held against their chains: of one tenant, or of all, page by page.</summary>
+    public async Task<AuditVerification> VerifyAuditAsync(string? tenant, string? cursor, CancellationToken ct) => (await AskAsync(
+        HttpMethod.Get,
+        tenant is null ? $"v1/admin/audit/verify?all=true&limit=200{(cursor is null ? "" : $"&cursor={cursor}")}" : $"v1/admin/audit/verify?tenant_id={Uri.EscapeDataString(tenant)}",
+        null, Reads<AuditVerification>(), null, ct))!;
+
     /// <summary>Sends a request once: what comes of it is the caller's to judge.</summary>
     public async Task<OneAnswer> SendOnceAsync(HttpMethod method, string path, byte[]? body, CancellationToken ct)
     {
@@ -130,6 +173,31 @@ internal sealed class MemoirClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
+    /// <summary>What is long in coming or going is not tried again.</summary>
+    private async Task<T> TransferAsync<T>(HttpRequestMessage request, Func<HttpResponseMessage, Task<T>> read, CancellationToken ct)
+    {
+        using (request)
+        {
+            try
+            {
+                using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+                if (answer.IsSuccessStatusCode)
+                {
+                    return await read(answer);
+                }
+
+                var code = answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden ? ExitCode.NotAllowed
+                    : answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge ? ExitCode.Data
+                    : ExitCode.Unavailable;
+                throw new CommandException(code, Refusal(answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(ct)));
+            }
+            catch (HttpRequestException exception)
+            {
+                throw new CommandException(ExitCode.Unavailable, $"no answer from {Url}, or it was cut off: {exception.Message}");
+            }
+        }
+    }
+
     private static JsonTypeInfo<T> Reads<T>() => (JsonTypeInfo<T>)Answers.GetTypeInfo(typeof(T));
 
     private static Uri Relative(string path) => new(path, UriKind.Relative);
@@ -151,13 +219,15 @@ internal sealed class MemoirClient : IDisposable
                     request.Content.Headers.ContentType = new MediaTypeHeaderValue(Answer.Json);
                 }
 
-                using var answer = await _http.SendAsync(request, ct);
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+                limit.CancelAfter(Patience);
+                using var answer = await _http.SendAsync(request, limit.Token);
                 if (answer.StatusCode == nothing)
                 {
                     return null;
                 }
 
-                var text = await answer.Content.ReadAsByteArrayAsync(ct);
+                var text = await answer.Content.ReadAsByteArrayAsync(limit.Token);
                 if (answer.IsSuccessStatusCode)
                 {
                     return JsonSerializer.Deserialize(text, type);
@@ -186,7 +256,7 @@ internal sealed class MemoirClient : IDisposable
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
             {
-                fault = $"no answer from {Url} within {_http.Timeout.TotalSeconds:0} s";
+                fault = $"no answer from {Url} within {Patience.TotalSeconds:0} s";
             }
 
             if (attempt == Tries)

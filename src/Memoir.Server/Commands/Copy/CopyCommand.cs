@@ -19,8 +19,6 @@ internal static class CopyCommand
         No server may use either database meanwhile. The source is not changed, and must be up to date: start its server once
         with this version before. The target is made ready by the role of --to-admin. Until the copy is complete, no server
         starts on it; when it was interrupted, drop the target, make it anew and run the copy again.
-
-        From PostgreSQL, a tenant that has nothing but audit records (its last key deleted, and never a message) is not found.
         """,
         [
             new CommandOption("--from", "ADDRESS", "sqlite:///FILE or postgresql://…, the database to copy"),

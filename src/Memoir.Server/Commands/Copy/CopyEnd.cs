@@ -3,11 +3,12 @@ using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Backups.Rows;
 
 namespace Memoir.Server.Commands.Copy;
 
 /// <summary>One of the two databases of a copy: opened, and checked that nobody else works in it.</summary>
-internal sealed class CopyEnd : IDisposable
+internal sealed class CopyEnd : IRowSource, IDisposable
 {
     private readonly string _option;
 
@@ -18,6 +19,8 @@ internal sealed class CopyEnd : IDisposable
     }
 
     public Database Database { get; }
+
+    public string Location => Database.Location;
 
     /// <summary>Opens the source, which must be there.</summary>
     /// <exception cref="CommandException">It is not there, is no database, or a server uses it.</exception>
@@ -34,17 +37,26 @@ internal sealed class CopyEnd : IDisposable
     public static CopyEnd OpenTarget(string address, string admin, CopyEnd source, DatabaseOptions settings, Meters meters)
     {
         var options = OptionsOf("--to", address, admin, settings);
-        if (!options.IsPostgres && options.ResolveSqlitePath() == source.Database.Location)
-        {
-            throw new CommandException(ExitCode.Usage, "--from and --to are the same database");
-        }
+        return options.IsPostgres || options.ResolveSqlitePath() != source.Database.Location
+            ? OpenTarget(address, admin, settings, meters)
+            : throw new CommandException(ExitCode.Usage, "--from and --to are the same database");
+    }
 
+    /// <inheritdoc cref="OpenTarget(string, string, CopyEnd, DatabaseOptions, Meters)"/>
+    public static CopyEnd OpenTarget(string address, string admin, DatabaseOptions settings, Meters meters)
+    {
+        var options = OptionsOf("--to", address, admin, settings);
         return Try("--to", () =>
         {
             Startup.PrepareFolder(options);
             return Open("--to", options, meters);
         });
     }
+
+    /// <summary>The file that an address of SQLite means; null where it is a server.</summary>
+    /// <exception cref="CommandException">It is no address.</exception>
+    public static string? FileOf(string address, DatabaseOptions settings) =>
+        OptionsOf("--to", address, "", settings) is { IsPostgres: false } options ? options.ResolveSqlitePath() : null;
 
     /// <summary>Looks whether a server is connected; only the first use of the database may be this.</summary>
     /// <exception cref="CommandException">One is, or the database cannot be reached.</exception>
@@ -65,6 +77,14 @@ internal sealed class CopyEnd : IDisposable
 
         await ReachAsync(() => Database.InspectAsync(ct));
     }
+
+    public Task<T> ReadAsync<T>(Tenant tenant, Func<Session, Task<T>> read, CancellationToken ct) =>
+        ReachAsync(() => Database.ReadAsync(tenant, read, ct));
+
+    public Task<T> SystemReadAsync<T>(Func<Session, Task<T>> read, CancellationToken ct) => ReachAsync(() => Database.SystemReadAsync(read, ct));
+
+    public Task WriteAsync(Tenant tenant, Func<Session, Task<int>> write) =>
+        ReachAsync(() => Database.WriteAsync(tenant, write, CancellationToken.None));
 
     /// <exception cref="CommandException">The storage fails; the text says which end and why.</exception>
     public async Task<T> ReachAsync<T>(Func<Task<T>> work)
@@ -108,7 +128,7 @@ internal sealed class CopyEnd : IDisposable
     }
 
     /// <summary>The complaint names the option, where the server would name its variable.</summary>
-    private static T Try<T>(string option, Func<T> open)
+    public static T Try<T>(string option, Func<T> open)
     {
         try
         {

@@ -1,5 +1,6 @@
 using Memoir.Kit.CommandLine;
 using Memoir.Kit.Data;
+using Memoir.Server.Backups.Rows;
 
 namespace Memoir.Server.Commands.Copy;
 
@@ -15,7 +16,7 @@ internal sealed class CopyRun(CopyEnd source, CopyEnd target, Terminal terminal)
     {
         foreach (var table in CopiedTables.All)
         {
-            if (!await target.ReachAsync(() => target.Database.SystemReadAsync(table.IsEmptyAsync, ct)))
+            if (!await target.SystemReadAsync(table.IsEmptyAsync, ct))
             {
                 throw new CommandException(ExitCode.Data, $"--to: {target.Database.Location} is not empty, there is something in {table.Name}; copy into a database of its own");
             }
@@ -25,13 +26,15 @@ internal sealed class CopyRun(CopyEnd source, CopyEnd target, Terminal terminal)
     /// <summary>Sums the source up, and writes it to the target where it is to be copied.</summary>
     public async Task ReadAsync(bool write, CancellationToken ct)
     {
-        var tenants = await ListTenantsAsync(ct);
+        var tenants = await CopiedTables.ListTenantsAsync(source, ct);
         for (var i = 0; i < tenants.Count; i++)
         {
             foreach (var table in CopiedTables.All)
             {
                 _now = FormattableString.Invariant($"{(write ? "copying" : "reading")} {table.Name} of tenant {i + 1} of {tenants.Count}");
-                var sum = await table.RunAsync(source, write ? target : null, new Tenant(tenants[i]), Advance, ct);
+                var tenant = new Tenant(tenants[i]);
+                var sum = await TrustAsync(
+                    "--from", () => write ? table.CopyAsync(source, target.WriteAsync, tenant, Advance, ct) : table.SumAsync(source, tenant, null, Advance, ct));
                 _sums.Add((tenants[i], table, sum));
             }
         }
@@ -48,7 +51,7 @@ internal sealed class CopyRun(CopyEnd source, CopyEnd target, Terminal terminal)
         foreach (var (tenant, table, sum) in _sums)
         {
             _now = FormattableString.Invariant($"verifying {table.Name} of {tenant}");
-            var found = await table.RunAsync(target, null, new Tenant(tenant), Advance, ct);
+            var found = await TrustAsync("--to", () => table.SumAsync(target, new Tenant(tenant), null, Advance, ct));
             if (found != sum)
             {
                 different++;
@@ -69,15 +72,16 @@ internal sealed class CopyRun(CopyEnd source, CopyEnd target, Terminal terminal)
     public string Conclusion() => FormattableString.Invariant(
         $"{_sums.Select(one => one.Tenant).Distinct().Count():N0} tenants, {_sums.Sum(one => one.Sum.Rows):N0} rows, {terminal.Elapsed.TotalSeconds:0.0} s");
 
-    private async Task<List<string>> ListTenantsAsync(CancellationToken ct)
+    private static async Task<TableSum> TrustAsync(string option, Func<Task<TableSum>> work)
     {
-        var tenants = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var table in CopiedTables.All)
+        try
         {
-            tenants.UnionWith(await source.ReachAsync(() => source.Database.SystemReadAsync(table.ListTenantsAsync, ct)));
+            return await work();
         }
-
-        return [.. tenants];
+        catch (InvalidDataException exception)
+        {
+            throw new CommandException(ExitCode.Data, $"{option}: {exception.Message}");
+        }
     }
 
     private void Advance(int rows)

@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 using Memoir.Server.Messages;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Commands.Import;
 

@@ -37,9 +37,11 @@ internal sealed class IndexDelta
     /// <param name="session">The snapshot.</param>
     /// <param name="index">What lacks something.</param>
     /// <param name="from">What the index had before the snapshot was taken: a snapshot that has less is of a database that was set back.</param>
+    /// <param name="memories">Who reads the rows.</param>
     /// <param name="vectors">Where vectors are kept.</param>
     /// <returns>Null when the rows do not tell any more what the index lacks: it has to be loaded anew.</returns>
-    public static async Task<IndexDelta?> ReadAsync(Session session, LoadedIndex index, TenantCounters from, MemoryVectors vectors)
+    public static async Task<IndexDelta?> ReadAsync(
+        Session session, LoadedIndex index, TenantCounters from, MemoryReader memories, MemoryVectors vectors)
     {
         var space = index.Vectors;
         var delta = new IndexDelta(await TenantCounters.FindAsync(session), space);
@@ -63,13 +65,13 @@ internal sealed class IndexDelta
                 return null;
             }
 
-            await delta.ReadRowsAsync(session, from, vectors);
+            await delta.ReadRowsAsync(session, from, memories, vectors);
         }
 
         return delta;
     }
 
-    private async Task ReadRowsAsync(Session session, TenantCounters from, MemoryVectors vectors)
+    private async Task ReadRowsAsync(Session session, TenantCounters from, MemoryReader memories, MemoryVectors vectors)
     {
         if (Space is { } stored && stored.Generation.Provider != ProviderNames.Builtin)
         {
@@ -84,18 +86,15 @@ internal sealed class IndexDelta
 
         foreach (var portion in Changes.Keys.Where(sequence => sequence <= from.LastSequence).Chunk(500))
         {
-            foreach (var row in await MemoryReader.ListBySequenceAsync(session, portion))
-            {
-                Add(row, MemoryReader.Analyse(row));
-            }
+            await memories.AnalyseAsync(session, portion, Add);
         }
 
-        await MemoryReader.AnalyseAfterAsync(session, from.LastSequence, Add);
+        await memories.AnalyseAfterAsync(session, from.LastSequence, Add);
 
         void Add(Memory row, AnalysedMemory analysed)
         {
             Memories.Add(new Unmerged(analysed, row.Version));
-            if (Space is { } space && space.Generation.Provider == ProviderNames.Builtin)
+            if (!analysed.Archived && Space is { } space && space.Generation.Provider == ProviderNames.Builtin)
             {
                 Vectors[row.Sequence] = vectors.Compute(space.Generation, row.Content);
             }

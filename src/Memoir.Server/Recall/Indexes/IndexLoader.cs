@@ -8,7 +8,7 @@ namespace Memoir.Server.Recall.Indexes;
 
 /// <summary>Builds a tenant's index from its stored segments and the memories written since.</summary>
 internal sealed partial class IndexLoader(
-    Database database, MemoryVectors vectors, Meters meters, ILogger<IndexLoader> logger)
+    Database database, MemoryReader memories, MemoryVectors vectors, Meters meters, ILogger<IndexLoader> logger)
 {
     public async Task<LoadedIndex> LoadAsync(Tenant tenant, CancellationToken ct)
     {
@@ -27,7 +27,7 @@ internal sealed partial class IndexLoader(
     public Task<IndexDelta?> ReadDeltaAsync(Tenant tenant, LoadedIndex index, CancellationToken ct)
     {
         var from = index.Applied;
-        return database.ReadAsync(tenant, session => IndexDelta.ReadAsync(session, index, from, vectors), ct);
+        return database.ReadAsync(tenant, session => IndexDelta.ReadAsync(session, index, from, memories, vectors), ct);
     }
 
     /// <summary>Fills in the vectors. Changes that commit meanwhile come first and are not overwritten.</summary>
@@ -63,17 +63,16 @@ internal sealed partial class IndexLoader(
 
         var changes = await IndexStore.ListChangesAsync(session, after: -1);
         loaded.StartFrom(counters, state, changes);
-        await MemoryReader.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, (row, memory) => loaded.Put(memory, row.Version, default));
+        await memories.AnalyseAfterAsync(session, state?.MergedSequence ?? 0, Put);
         foreach (var portion in changes.Keys.Where(sequence => sequence <= state?.MergedSequence).Chunk(500))
         {
-            foreach (var row in await MemoryReader.ListBySequenceAsync(session, portion))
-            {
-                loaded.Put(MemoryReader.Analyse(row), row.Version, default);
-            }
+            await memories.AnalyseAsync(session, portion, Put);
         }
 
         meters.IndexLoaded();
         return loaded;
+
+        void Put(Memory row, AnalysedMemory memory) => loaded.Put(memory, row.Version, default);
     }
 
     [LoggerMessage(LogLevel.Warning, "A stored index segment is damaged; the index is built from the memories again.")]

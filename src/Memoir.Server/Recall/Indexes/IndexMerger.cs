@@ -16,30 +16,58 @@ internal sealed partial class IndexMerger(
     private const int MostSegments = 32;
 
     /// <summary>Public so that a test can merge when it says so.</summary>
-    public async Task MergeAsync(Tenant tenant, CancellationToken ct)
+    public Task MergeAsync(Tenant tenant, CancellationToken ct) => MergeAsync(tenant, anew: false, ct);
+
+    /// <summary>Writes the stored index anew, so that nothing of a memory that is gone stays in it.</summary>
+    /// <returns>False when another process came between; then it is to be tried again.</returns>
+    public async Task<bool> RewriteAsync(Tenant tenant, CancellationToken ct)
+    {
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            if (await MergeAsync(tenant, anew: true, ct))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private async Task<bool> MergeAsync(Tenant tenant, bool anew, CancellationToken ct)
     {
         // Only who knows all that other processes merged may build on it: their segments can have newer versions of a memory.
         var loaded = await indexes.RefreshAsync(tenant, ct);
         if (loaded.State is null)
         {
+            if (anew)
+            {
+                return true; // Nothing of it is stored.
+            }
+
             if (!await CreateStateAsync(tenant, loaded.Applied.Epoch, ct))
             {
-                return;
+                return false;
             }
 
             loaded = await indexes.RefreshAsync(tenant, ct);
         }
 
-        var unwritten = loaded.Snapshot();
-        if (unwritten.State is not { } state)
+        if (loaded.LacksTexts)
         {
+            indexes.Forget(tenant, loaded); // Read anew, it may have them all.
             return;
         }
 
-        var isWhole = state.Segments.Count >= MostSegments || state.MergedSequence == 0;
+        var unwritten = loaded.Snapshot();
+        if (unwritten.State is not { } state)
+        {
+            return false;
+        }
+
+        var isWhole = anew || state.Segments.Count >= MostSegments || state.MergedSequence == 0;
         if (unwritten.Tail.Count == 0 && !isWhole)
         {
-            return;
+            return true;
         }
 
         var data = isWhole
@@ -54,7 +82,7 @@ internal sealed partial class IndexMerger(
                 .Select(i => KeyValuePair.Create(i.Memory.Sequence, unwritten.Changes[i.Memory.Sequence])).ToList();
         if (await WritePartsAsync(tenant, state.Epoch, data, ct) is not { } segment)
         {
-            return;
+            return false;
         }
 
         long[] segments = isWhole ? [segment.Id] : [.. state.Segments, segment.Id];
@@ -63,14 +91,14 @@ internal sealed partial class IndexMerger(
             loaded.Written(next, unwritten, settled);
             await DeleteUnusedAsync(tenant, ct);
             LogMerged(tenant.Id, data.Length, next.Segments.Count);
+            return true;
         }
-        else
-        {
-            // Another process came first, the tenant was erased, or the database was set back: what is left to write is measured by what there is now.
-            await database.WriteAsync(tenant, session => IndexStore.DeleteSegmentAsync(session, segment.Id), ct);
-            loaded = await indexes.RefreshAsync(tenant, ct);
-            queue.Consider(tenant, loaded.TailCount, loaded.Lexical.LiveCount);
-        }
+
+        // Another process came first, the tenant was erased, or the database was set back: what is left to write is measured by what there is now.
+        await database.WriteAsync(tenant, session => IndexStore.DeleteSegmentAsync(session, segment.Id), ct);
+        loaded = await indexes.RefreshAsync(tenant, ct);
+        queue.Consider(tenant, loaded.TailCount, loaded.Lexical.LiveCount);
+        return false;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

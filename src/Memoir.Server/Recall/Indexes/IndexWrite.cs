@@ -21,12 +21,12 @@ internal sealed class IndexWrite(Session session, TenantCounters counters, Memor
     public void Add(AnalysedMemory memory, long version, string content) =>
         _steps.Add(index => index.Put(memory, version, VectorFor(index, content, GenerationVector.None)));
 
-    /// <summary>A memory that was changed in this transaction, with its vector where one is stored.</summary>
+    /// <summary>A memory that was changed in this transaction, with its vector where one is stored. One in the archive has none.</summary>
     public async Task ReplaceAsync(AnalysedMemory memory, long version, string content, GenerationVector stored)
     {
         var change = new IndexChange(version, counters.LastChange);
         await IndexStore.MarkChangedAsync(session, memory.Sequence, change);
-        _steps.Add(index => index.Put(memory, version, VectorFor(index, content, stored), change));
+        _steps.Add(index => index.Put(memory, version, memory.Archived ? [] : VectorFor(index, content, stored), change));
     }
 
     /// <param name="sequence">The place of a memory that this transaction deletes.</param>

@@ -36,6 +36,9 @@ internal sealed class LoadedIndex
         }
     }
 
+    /// <summary>Words are missing that may be there another time: it must not be written down.</summary>
+    public bool LacksTexts { get; private set; }
+
     public long EstimatedBytes => Lexical.EstimatedBytes + (Vectors?.Table.EstimatedBytes ?? 0);
 
     /// <summary>Whether it has all that is committed when the tenant's counters are these.</summary>
@@ -99,6 +102,7 @@ internal sealed class LoadedIndex
             Lexical.Put(memory);
             ReplaceVector(memory.Sequence, old, vector);
             _tail[memory.Sequence] = new Unmerged(memory, version);
+            LacksTexts |= memory.LacksText;
             if (change is { } changed)
             {
                 _changes[memory.Sequence] = changed;

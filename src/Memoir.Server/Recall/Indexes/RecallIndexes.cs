@@ -60,10 +60,16 @@ internal sealed class RecallIndexes
     /// <summary>Erases what is stored of the tenant's index, and forgets what is in memory, here and by the epoch elsewhere.</summary>
     public async Task EraseAsync(Session session)
     {
-        await TenantCounters.RaiseEpochAsync(session);
-        await IndexStore.EraseAsync(session);
+        await EraseStoredAsync(session);
         var tenant = session.Tenant.Id;
         session.AfterCommit(() => Drop(tenant));
+    }
+
+    /// <summary>The part of it that is in the database, for who works on one without a server.</summary>
+    public static async Task EraseStoredAsync(Session session)
+    {
+        await TenantCounters.RaiseEpochAsync(session);
+        await IndexStore.EraseAsync(session);
     }
 
     /// <summary>The tenant's index, read from the database when it is not in memory.</summary>

@@ -14,13 +14,42 @@ public sealed class TransfersTests
     public void Bodies_under_way_hold_64_MiB_together_and_no_more()
     {
         var transfers = new Transfers(_time);
-        transfers.TakeForBody(64 * Mebibyte);
+        transfers.TakeForBody(64 * Mebibyte, owner: "");
 
-        var refused = Assert.Throws<ProblemException>(() => transfers.TakeForBody(1));
-        transfers.GiveBackBody(Mebibyte);
+        var refused = Assert.Throws<ProblemException>(() => transfers.TakeForBody(1, owner: ""));
+        transfers.GiveBackBody(Mebibyte, owner: "");
 
         Assert.Equal(Problem.Overloaded, refused.Problem);
-        transfers.TakeForBody(Mebibyte);
+        transfers.TakeForBody(Mebibyte, owner: "");
+    }
+
+    [Fact]
+    public void One_tenant_holds_half_of_the_bodies_and_leaves_the_rest_to_others()
+    {
+        var transfers = new Transfers(_time);
+        transfers.TakeForBody(32 * Mebibyte, "acme");
+
+        Assert.Throws<ProblemException>(() => transfers.TakeForBody(1, "acme"));
+        transfers.TakeForBody(32 * Mebibyte, "globex");
+        transfers.GiveBackBody(Mebibyte, "acme");
+
+        transfers.TakeForBody(Mebibyte, "acme");
+    }
+
+    [Fact]
+    public async Task One_tenant_holds_half_of_the_answers_and_makes_room_by_cutting_its_own_readers()
+    {
+        var transfers = new Transfers(_time);
+        var others = transfers.WriteAsync(NobodyReads("globex"), new byte[20 * Mebibyte]);
+        _time.Pass(TimeSpan.FromSeconds(10));
+        var own = transfers.WriteAsync(NobodyReads("acme"), new byte[20 * Mebibyte]);
+
+        var refused = await Assert.ThrowsAsync<ProblemException>(() => transfers.WriteAsync(NobodyReads("acme"), new byte[20 * Mebibyte]));
+        _time.Pass(TimeSpan.FromSeconds(5));
+        var next = transfers.WriteAsync(NobodyReads("acme"), new byte[20 * Mebibyte]);
+
+        await own; // It ends because it was cut.
+        Assert.Equal((Problem.Overloaded, false, false), (refused.Problem, others.IsCompleted, next.IsCompleted));
     }
 
     [Fact]
@@ -64,9 +93,10 @@ public sealed class TransfersTests
         Assert.Equal(body, received.ToArray());
     }
 
-    private static DefaultHttpContext NobodyReads()
+    private static DefaultHttpContext NobodyReads(string owner = "")
     {
         var http = new DefaultHttpContext();
+        Transfers.SetOwner(http, owner);
         http.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(new StandingStream()));
         return http;
     }

@@ -43,6 +43,19 @@ public sealed class SettingsTests : IDisposable
         { "MEMORY_IMPORTANCE_HALF_LIFE_DAYS", "x", "number" },
         { "MEMORY_MAX_RESULTS", "101", "between" },
         { "MEMORY_INDEX_CACHE_MEGABYTES", "0", "between" },
+        { "MEMORY_GLOBAL_RATE_LIMIT", "200", "200/minute" },
+        { "MEMORY_GLOBAL_RATE_LIMIT", "unlimited", "off" },
+        { "MEMORY_TENANT_RATE_LIMIT", "0/minute", "number of requests" },
+        { "MEMORY_BLOCK_AFTER_REFUSALS", "-1", "between" },
+        { "MEMORY_TRUSTED_PROXIES", "10.0.0.0/33", "networks" },
+        { "MEMORY_TRUSTED_PROXIES", "10.0.0.1/8", "networks" },
+        { "MEMORY_TRUSTED_PROXIES", "proxy.example.org", "addresses" },
+        { "MEMORY_ALLOWED_ORIGINS", "*", "wildcard" },
+        { "MEMORY_ALLOWED_ORIGINS", "null", "origins" },
+        { "MEMORY_ALLOWED_ORIGINS", "https://app.example.com/", "path" },
+        { "MEMORY_ALLOWED_ORIGINS", "https://App.example.com", "small letters" },
+        { "MEMORY_ALLOWED_ORIGINS", "app.example.com", "origins" },
+        { "MEMORY_LONGEST_WAIT", "0", "between" },
     };
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -22,6 +22,8 @@ public sealed class MetersTests
             "embedding_generation_duration_seconds histogram", "jobs_processed_total counter", "jobs_queued gauge", "jobs_dead gauge",
             "rate_limit_rejections_total counter", "write_queue_depth gauge", "write_group_size histogram",
             "write_commit_duration_seconds histogram", "index_cache_bytes gauge", "index_loads_total counter",
+            "audit_records_sealed_total counter", "audit_unsealed_seconds gauge", "audit_denials_total counter", "audit_denials_dropped_total counter",
+            "memories_archived_total counter", "memories_deleted_by_retention_total counter", "retention_run_duration_seconds histogram",
             "process_resident_memory_bytes gauge", "process_cpu_seconds_total counter", "process_start_time_seconds gauge",
             "process_open_fds gauge", "dotnet_gc_heap_bytes gauge", "dotnet_gc_collections_total counter",
         ];
@@ -46,9 +48,14 @@ public sealed class MetersTests
         meters.Searched("hybrid", degraded: true, TimeSpan.FromMilliseconds(1));
         meters.EmbeddingGenerated("builtin", "ok", TimeSpan.FromMilliseconds(1));
         meters.JobProcessed("embed", "succeeded");
-        meters.RateLimitRejected();
+        meters.RateLimitRejected("tenant");
+        meters.AddressBlocked();
         meters.WritesCommitted(64, TimeSpan.FromMilliseconds(1));
         meters.IndexLoaded();
+        meters.AuditSealed(7);
+        meters.Denied();
+        meters.DenialDropped();
+        meters.AuditUnsealedSeconds = () => 0.5;
 
         var lines = (await text.ScrapeAsync(Ct)).Split('\n');
         string[] expected =
@@ -64,10 +71,16 @@ public sealed class MetersTests
             """embedding_generation_duration_seconds_count{provider="builtin",outcome="ok"} 1""",
             """jobs_processed_total{kind="embed",outcome="succeeded"} 1""",
             "jobs_queued 4",
-            "rate_limit_rejections_total 1",
+            """rate_limit_rejections_total{limit="tenant"} 1""",
+            """rate_limit_rejections_total{limit="address"} 0""",
+            "address_blocks_total 1",
             "write_group_size_sum 64",
             "write_commit_duration_seconds_count 1",
             "index_loads_total 1",
+            "audit_records_sealed_total 7",
+            "audit_denials_total 1",
+            "audit_denials_dropped_total 1",
+            "audit_unsealed_seconds 0.5",
         ];
         Assert.All(expected, line => Assert.Contains(line, lines));
     }

@@ -99,12 +99,14 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         var names = route.RoutePattern.Parameters.Aggregate(
             route.RoutePattern.RawText!, (text, parameter) => text.Replace($"{{{parameter.Name}:guid}}", $"{{{parameter.Name}}}", StringComparison.Ordinal));
         return names.TrimEnd('/')
-            .Replace("conversationId", "conversation_id", StringComparison.Ordinal).Replace("tenantId", "tenant_id", StringComparison.Ordinal);
+            .Replace("conversationId", "conversation_id", StringComparison.Ordinal).Replace("tenantId", "tenant_id", StringComparison.Ordinal)
+            .Replace("userId", "user_id", StringComparison.Ordinal);
     }
 
     private static string Url(RouteEndpoint route) =>
         Template(route).Replace("{id}", "01900000-0000-7000-8000-000000000000", StringComparison.Ordinal)
-            .Replace("{conversation_id}", "c1", StringComparison.Ordinal).Replace("{tenant_id}", "acme", StringComparison.Ordinal);
+            .Replace("{conversation_id}", "c1", StringComparison.Ordinal).Replace("{tenant_id}", "acme", StringComparison.Ordinal)
+            .Replace("{user_id}", "ann", StringComparison.Ordinal);
 
     private static string Scope(RouteEndpoint route) => route.Metadata.GetMetadata<AccessPolicy>() switch
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using Memoir.Server.Commands.Import;
+using Memoir.Server.Wire;
 using Memoir.Server.Commands.Import.ChatGpt;
 using static Memoir.Tests.Testing.Wire;
 

@@ -15,11 +15,17 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
     [
         "DELETE /v1/messages/{id}",
         "DELETE /v1/admin/keys/{id}",
+        "DELETE /v1/admin/blocked-addresses/{address}",
         "DELETE /v1/tenants/{tenant_id}/data",
         "GET /v1/jobs/{id}",
         "POST /v1/jobs/{id}/retry",
         "DELETE /v1/jobs/{id}",
         "POST /v1/admin/embeddings/rollback",
+        "DELETE /v1/admin/retention/policies/{tenant_id}",
+        "PUT /v1/admin/retention/holds/{name}",
+        "DELETE /v1/admin/retention/holds/{name}",
+        "GET /v1/erasures/{id}",
+        "POST /v1/admin/import",
     ];
 
     [Fact]

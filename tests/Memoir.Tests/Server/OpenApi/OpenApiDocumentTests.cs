@@ -123,11 +123,11 @@ public sealed class OpenApiDocumentTests(SharedServer shared) : IClassFixture<Sh
         string[] Of(string name) => [.. contract.Operations.Single(operation => operation.Name == name).Answers.Select(answer => answer.Name)];
 
         Assert.Equal(["200", "400", "500"], Of("GET /health"));
-        Assert.Equal(["200", "400", "500", "503"], Of("GET /v1/admin/health"));
-        Assert.Equal(["200", "400", "401", "403", "422", "500", "503", "504"], Of("GET /v1/memory/search"));
-        Assert.Equal(["200", "400", "401", "403", "413", "415", "422", "500", "503", "504"], Of("POST /v1/memory/search"));
-        Assert.Equal(["200", "400", "401", "403", "404", "422", "500", "503", "504"], Of("GET /v1/messages/{id}"));
-        Assert.Equal(["202", "400", "401", "403", "409", "413", "415", "422", "500", "503", "504", "507"], Of("POST /v1/messages"));
+        Assert.Equal(["200", "400", "429", "500", "503"], Of("GET /v1/admin/health"));
+        Assert.Equal(["200", "400", "401", "403", "422", "429", "500", "503", "504"], Of("GET /v1/memory/search"));
+        Assert.Equal(["200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"], Of("POST /v1/memory/search"));
+        Assert.Equal(["200", "400", "401", "403", "404", "422", "429", "500", "503", "504"], Of("GET /v1/messages/{id}"));
+        Assert.Equal(["202", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503", "504", "507"], Of("POST /v1/messages"));
     }
 
     [Fact]
@@ -138,11 +138,14 @@ public sealed class OpenApiDocumentTests(SharedServer shared) : IClassFixture<Sh
         string[] Of(string name, string status) => contract.Operations.Single(operation => operation.Name == name).Value
             .GetProperty("responses").GetProperty(status).GetProperty("headers").Members();
 
+        string[] limits = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
         Assert.All(contract.Operations, operation => Assert.All(operation.Answers, answer => Assert.Contains("X-Request-ID", answer.Value.GetProperty("headers").Members())));
-        Assert.Equal(["X-Request-ID", "Location", "Idempotency-Replayed"], Of("POST /v1/messages", "202"));
+        Assert.Equal(["X-Request-ID", .. limits, "Location", "Idempotency-Replayed"], Of("POST /v1/messages", "202"));
         Assert.Equal(["X-Request-ID", "Retry-After"], Of("POST /v1/messages", "503"));
         Assert.Equal(["X-Request-ID", "WWW-Authenticate"], Of("GET /v1/memory/search", "401"));
-        Assert.Equal(["X-Request-ID"], Of("GET /v1/memory/search", "200"));
+        Assert.Equal(["X-Request-ID", .. limits], Of("GET /v1/memory/search", "200"));
+        Assert.Equal(["X-Request-ID", "Retry-After", .. limits], Of("GET /v1/memory/search", "429"));
+        Assert.Equal(["X-Request-ID"], Of("GET /health", "200"));
     }
 
     [Fact]
@@ -152,7 +155,7 @@ public sealed class OpenApiDocumentTests(SharedServer shared) : IClassFixture<Sh
 
         var schemas = contract.Document.GetProperty("components").GetProperty("schemas");
         var stored = await shared.App.As("acme").StoreAsync("x");
-        Assert.Equal(stored.Members(), schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
+        Assert.Equal([.. stored.Members(), "archived_at"], schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
         Assert.All(schemas.EnumerateObject(), schema =>
         {
             if (schema.Value.TryGetProperty("properties", out var properties))

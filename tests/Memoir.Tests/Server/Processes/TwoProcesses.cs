@@ -22,6 +22,7 @@ internal sealed class TwoProcesses : IAsyncDisposable
         new("who spoke of the river?") { TopK = 50, Mode = RecallMode.Lexical, Explain = true },
         new("number three") { TopK = 10, Mode = RecallMode.Semantic, Explain = true },
         new("piano") { TopK = 5, ImportanceMin = 0.9 },
+        new("the kettle and the garden") { TopK = 20, IncludeArchived = true, Explain = true },
     ];
 
     private TwoProcesses(TestApp a, TestApp b)

@@ -28,10 +28,13 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
     };
 
     public Task<ApiAnswer> SendAsync(Request request, CancellationToken ct) =>
-        SendAsync(request.Method, request.Path, request.Body, request.Key, OperatorKey, ct);
+        SendAsync(request.Method, request.Path, request.Body, request.Key, OperatorKey, ct, request.Id);
 
     public Task<ApiAnswer> SendAsync(HttpMethod method, string path, CancellationToken ct) =>
         SendAsync(method, path, null, null, OperatorKey, ct);
+
+    public Task<ApiAnswer> PostAsync(string path, byte[] body, CancellationToken ct) =>
+        SendAsync(HttpMethod.Post, path, body, null, OperatorKey, ct);
 
     public Task<ApiAnswer> GetAsync(string path, CancellationToken ct) => GetAsync(path, OperatorKey, ct);
 
@@ -41,9 +44,10 @@ internal sealed class Api(IPEndPoint endpoint) : IDisposable
     public void Dispose() => _http.Dispose();
 
     private async Task<ApiAnswer> SendAsync(
-        HttpMethod method, string path, byte[]? body, string? idempotencyKey, string apiKey, CancellationToken ct)
+        HttpMethod method, string path, byte[]? body, string? idempotencyKey, string apiKey, CancellationToken ct, string? id = null)
     {
         using var request = new HttpRequestMessage(method, path);
+        request.Headers.Add("X-Request-ID", id ?? "unnamed");
         request.Headers.Add("x-api-key", apiKey);
         if (idempotencyKey is not null)
         {

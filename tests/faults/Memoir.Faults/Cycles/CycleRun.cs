@@ -12,6 +12,8 @@ internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault
     private readonly List<Writer> _writers =
         [.. Enumerable.Range(0, options.Writers).Select(i => new Writer(new OperationMix(i, options.Seed, ledger), ledger))];
 
+    private readonly AuditCheck _audit = new(ledger);
+
     /// <summary>How many cycles were run to their end.</summary>
     public int Cycles { get; private set; }
 
@@ -65,6 +67,7 @@ internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault
     private async Task WriteUntilStruckAsync(ServerProcess server, CancellationToken ct)
     {
         using var api = new Api(server.Endpoint);
+        _audit.Begin();
         var phase = new Phase { StorageMayFail = fault.StorageMayFail };
         var writing = Task.WhenAll(_writers.Select(writer => writer.RunAsync(api, phase, ct)));
 
@@ -77,6 +80,7 @@ internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault
         var unexpected = ledger.Unexpected;
         try
         {
+            await _audit.BeDeniedAsync(api, ct); // A second before the kill at most: these may be lost.
             await fault.StrikeAsync(new Strike(Cycles, server, api, phase, writing), ct);
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
@@ -97,6 +101,7 @@ internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault
         using var api = new Api(endpoint);
         var checker = new Checker(api, ledger);
         var recovery = new Recovery(api, ledger);
+        await _audit.BeDeniedAsync(api, ct);
         var touched = _writers
             .SelectMany(writer => writer.Unanswered is { } last ? writer.Acknowledged.Append(last) : writer.Acknowledged)
             .SelectMany(operation => operation.Changes)
@@ -114,12 +119,14 @@ internal sealed class CycleRun(CycleOptions options, Ledger ledger, IFault fault
         // The last ones were nearest to the kill.
         await checker.CheckBySearchAsync(touched.Reverse().Take(options.SearchLimit), ct);
         await checker.CheckKeysAsync([.. _writers.SelectMany(writer => writer.Mix.Keys)], ct);
+        await _audit.CheckCycleAsync(api, _writers, ct);
     }
 
     private async Task VerifyEverythingAsync(IPEndPoint endpoint, CancellationToken ct)
     {
         using var api = new Api(endpoint);
         await new Checker(api, ledger).CheckConversationsAsync(AllMessages, ct);
+        await _audit.CheckAllAsync(api, ct);
         await fault.VerifyAsync(api, ct);
     }
 }

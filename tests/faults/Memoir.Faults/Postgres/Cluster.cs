@@ -11,6 +11,21 @@ internal sealed class Cluster(string script, string dataFolder)
 
     private readonly string _name = $"memoir_faults_{Guid.CreateVersion7(TimeProvider.System.GetUtcNow()):N}"[..30];
     private readonly Dictionary<string, string> _environment = new(StringComparer.Ordinal);
+    private NpgsqlConnection? _watching;
+
+    /// <summary>As tests/faults/run.sh describes it; null, and said why, where that did not happen.</summary>
+    public static Cluster? OfEnvironment()
+    {
+        const string script = "MEMOIR_FAULTS_POSTGRES";
+        const string dataFolder = "MEMOIR_POSTGRES_DATA";
+        if (Environment.GetEnvironmentVariable(script) is { } path && Environment.GetEnvironmentVariable(dataFolder) is { } data)
+        {
+            return new Cluster(path, data);
+        }
+
+        Console.Error.WriteLine($"{script} must name scripts/postgres.sh and {dataFolder} a folder that this run may crash; tests/faults/run.sh sets both.");
+        return null;
+    }
 
     /// <summary>What the processes under test are told.</summary>
     public IReadOnlyDictionary<string, string> Settings => new Dictionary<string, string>
@@ -50,6 +65,34 @@ internal sealed class Cluster(string script, string dataFolder)
 
         var counts = await AskAsync(sql, ct);
         return (counts[0], counts[1], counts[2]);
+    }
+
+    /// <summary>The tables that somebody has for himself at this moment.</summary>
+    public async Task<IReadOnlyList<string>> ListLockedTablesAsync(CancellationToken ct)
+    {
+        const string sql = """
+            SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE l.mode = 'AccessExclusiveLock' AND l.granted AND c.relkind = 'r' AND n.nspname = 'public'
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """;
+
+        _watching ??= await OpenAsync(_name, ct);
+        await using var command = new NpgsqlCommand(sql, _watching);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var tables = new List<string>();
+        while (await reader.ReadAsync(ct))
+        {
+            tables.Add(reader.GetString(0));
+        }
+
+        return tables;
+    }
+
+    /// <summary>Takes out what the migration of the next release added, so that it can be applied once more.</summary>
+    public async Task TakeBackNextReleaseAsync(CancellationToken ct)
+    {
+        await ExecuteAsync(_name, "ALTER TABLE memories DROP COLUMN IF EXISTS next_release", ct);
+        await ExecuteAsync(_name, "DELETE FROM schema_migrations WHERE name LIKE '%next_release'", ct);
     }
 
     /// <summary>Whether the server takes connections and answers.</summary>

@@ -6,9 +6,6 @@ namespace Memoir.Faults.Postgres;
 /// <summary>Proves that several processes on one PostgreSQL lose nothing and do nothing twice; with <c>--expect-loss</c> or <c>--expect-doubles</c>, that this proof can fail.</summary>
 internal static class PostgresCommand
 {
-    private const string Script = "MEMOIR_FAULTS_POSTGRES";
-    private const string DataFolder = "MEMOIR_POSTGRES_DATA";
-
     public static async Task<int> RunAsync(string[] args, CancellationToken ct)
     {
         var (options, exitCode) = CommandStart.Parse(() => PostgresOptions.Parse(args), options => options.ServerPath);
@@ -17,15 +14,13 @@ internal static class PostgresCommand
             return exitCode;
         }
 
-        if (Environment.GetEnvironmentVariable(Script) is not { } script || Environment.GetEnvironmentVariable(DataFolder) is not { } data)
+        if (Cluster.OfEnvironment() is not { } cluster)
         {
-            Console.Error.WriteLine($"{Script} must name scripts/postgres.sh and {DataFolder} a folder that this run may crash; tests/faults/run.sh sets both.");
             return 64;
         }
 
         var folder = Directory.CreateTempSubdirectory("memoir-faults-postgres-");
         var ledger = new Ledger(Path.Combine(folder.FullName, "ledger.jsonl"));
-        var cluster = new Cluster(script, data);
         bool passed;
         await using (ledger)
         {

@@ -34,6 +34,8 @@ internal static class SlowClientsCommand
             ["MEMORY_PORT"] = $"{port}",
             ["MEMORY_API_KEYS"] = Key,
             ["MEMORY_LOG_LEVEL"] = "ERROR",
+            ["MEMORY_GLOBAL_RATE_LIMIT"] = "off",
+            ["MEMORY_TENANT_RATE_LIMIT"] = "off",
             ["DOTNET_GCHeapHardLimit"] = "18000000", // 384 MiB, what the runtime takes in a container of 512.
         };
 

@@ -1,4 +1,4 @@
-using Memoir.Server.Commands.Copy;
+using Memoir.Server.Backups.Rows;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
 
@@ -20,7 +20,7 @@ internal static class Canaries
         {
             foreach (var (tenant, number) in tenants.Select((tenant, number) => (tenant, number)))
             {
-                var isSingle = table is "tenants" or "index_states";
+                var isSingle = table is "tenants" or "index_states" or "retention_policies";
                 for (var row = 0; row < (isSingle ? 1 : RowsOfEach); row++)
                 {
                     Insert(connection, [.. columns.Where(column => column.Table == table)], tenant, row + (number * 10_000));
@@ -72,6 +72,7 @@ internal static class Canaries
         ("jobs", "status", _) => "dead",
         ("embedding_generations", "role", _) => "retired",
         ("embedding_generations", "is_chosen", _) => row % 2,
+        ("erasures", "is_whole_tenant", _) => row % 2,
         _ when isNullable && row % 3 == 1 => null,
         ("memories", "content", _) when row % 10_000 == 7 => Long(row),
         (_, _, "TEXT") => $"{table}.{column} {tenant} {row} “é\u0301” \U0001F98A \u202e\u0001\t\r\n{{}}",

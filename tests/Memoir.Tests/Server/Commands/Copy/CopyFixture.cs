@@ -112,7 +112,7 @@ internal sealed class CopyFixture : IAsyncDisposable
         return new Database(Options.Create(options), services.GetRequiredService<Meters>());
     }
 
-    private static async Task<IReadOnlyList<string>> ReadFileAsync(string file, string table, string tenant)
+    public static async Task<IReadOnlyList<string>> ReadFileAsync(string file, string table, string tenant)
     {
         await using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
         await connection.OpenAsync(Ct);

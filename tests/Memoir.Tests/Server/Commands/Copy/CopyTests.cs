@@ -1,7 +1,7 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Server;
-using Memoir.Server.Commands.Copy;
+using Memoir.Server.Backups.Rows;
 using Memoir.Tests.Testing;
 using Microsoft.Data.Sqlite;
 using static Memoir.Tests.Testing.Wire;

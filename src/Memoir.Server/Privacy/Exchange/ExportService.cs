@@ -1,0 +1,168 @@
+using System.IO.Pipelines;
+using Memoir.Kit.Audit;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Server.Memories;
+using Memoir.Server.Privacy.Erasure;
+using Memoir.Server.Retention.Archive;
+using Memoir.Server.Wire;
+
+namespace Memoir.Server.Privacy.Exchange;
+
+/// <summary>Writes a subject, or a whole tenant, out as lines: everything of it and of nobody else.</summary>
+internal sealed class ExportService(Database database, ErasureRecords erasures, RunningExports running, RetentionArchive archive, TimeProvider time)
+{
+    private const int PortionSize = 200;
+    private const long PortionCharacters = 64 * 1024;
+
+    /// <summary>Takes the tenant's only turn and looks how far the export goes.</summary>
+    /// <exception cref="ProblemException">429: the tenant has an export under way; 409: the subject is being erased.</exception>
+    public async Task<Export> BeginAsync(Tenant tenant, string? userId, Writer writer, CancellationToken ct)
+    {
+        var turn = running.TryBegin(tenant, userId, ct)
+            ?? throw new ProblemException(Problem.RateLimited, "An export of this tenant is under way; one at a time.");
+        try
+        {
+            var now = time.Now();
+            return await database.WriteAsync(tenant, async session =>
+            {
+                if (await erasures.IsUnderWayAsync(session, userId))
+                {
+                    throw new ProblemException(Problem.Conflict, "An erasure is under way; export when it is done.");
+                }
+
+                await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, userId is null ? "export.tenant" : "export.subject", null, 1, writer.RequestId), now);
+                return new Export(
+                    tenant, userId, turn, now, await ExchangeStore.LastSequenceAsync(session), await erasures.CountAsync(session, userId));
+            }, ct);
+        }
+        catch
+        {
+            turn.Dispose();
+            throw;
+        }
+    }
+
+    /// <exception cref="OperationCanceledException">The reader went away or stands still, or what is exported is being erased.</exception>
+    public async Task WriteAsync(Export export, PipeWriter output)
+    {
+        using var stream = new ExportStream(output, time, export.Turn.Cut);
+        await stream.WriteAsync(ExchangeLines.Write(new HeaderLine
+        {
+            Format = HeaderLine.ThisFormat,
+            Version = HeaderLine.ThisVersion,
+            TenantId = export.Tenant.Id,
+            UserId = export.UserId,
+            ExportedAt = export.At,
+        }));
+        var (memories, versions, after) = (0L, 0L, 0L);
+        while (true)
+        {
+            var portion = await ReadAsync(export, session => ExchangeStore.ListAsync(session, export.UserId, after, export.UpTo, PortionSize, PortionCharacters));
+            foreach (var memory in portion.Items)
+            {
+                var text = memory.ArchiveFile is { } file ? await archive.GetAsync(export.Tenant, memory.Id, file, export.Turn.Cut) : null;
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(text is null ? memory : memory with { Content = text.Content })));
+                memories++;
+                versions += memory.Version > 1 ? await WriteVersionsAsync(export, memory.Id, text, stream) : 0;
+                after = memory.Sequence;
+            }
+
+            await stream.FlushAsync(); // What was read before an erasure is not sent long after it.
+            if (!portion.IsCut && portion.Items.Count < PortionSize)
+            {
+                break;
+            }
+        }
+
+        await stream.WriteAsync(ExchangeLines.Write(new EndLine { Memories = memories, Versions = versions, Sha256 = stream.Checksum }));
+        await stream.FlushAsync();
+    }
+
+    private async Task<long> WriteVersionsAsync(Export export, Guid memory, ArchivedText? text, ExportStream stream)
+    {
+        var (written, after) = (0L, 0L);
+        while (true)
+        {
+            var portion = await ReadAsync(export, session => ExchangeStore.ListVersionsAsync(session, memory, after, PortionSize, PortionCharacters));
+            foreach (var stored in portion.Items)
+            {
+                after = stored.Version;
+                var version = stored.Snapshot.Text.Length == 0 && text is not null ? stored with { Snapshot = new Json(text.Versions[stored.Version]) } : stored;
+                if (export.UserId is not null && MemorySnapshot.UserOf(version.Snapshot.Text) != export.UserId)
+                {
+                    continue; // It was somebody else's then.
+                }
+
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(version)));
+                written++;
+            }
+
+            if (!portion.IsCut && portion.Items.Count < PortionSize)
+            {
+                return written;
+            }
+        }
+    }
+
+    /// <summary>One short look at a time, and none after an erasure has begun, whichever process does it.</summary>
+    private Task<T> ReadAsync<T>(Export export, Func<Session, Task<T>> read) => database.ReadAsync(
+        export.Tenant,
+        async session => await erasures.CountAsync(session, export.UserId) == export.Erasures
+            ? await read(session)
+            : throw new OperationCanceledException("What is exported is being erased."),
+        export.Turn.Cut);
+
+    private static MemoryLine LineOf(ExchangedMemory memory) => new()
+    {
+        Id = memory.Id,
+        Version = memory.Version,
+        Type = memory.Type,
+        UserId = memory.UserId,
+        ConversationId = memory.ConversationId,
+        Role = memory.Role,
+        Name = memory.Name,
+        ExternalId = memory.ExternalId,
+        Key = memory.Key,
+        Content = memory.Content,
+        Value = memory.Value,
+        Metadata = StoredJson.Element(memory.Metadata),
+        Tags = memory.Tags,
+        ImportanceBase = memory.ImportanceBase,
+        ImportanceOverride = memory.ImportanceOverride,
+        Scope = memory.Scope,
+        Source = memory.Source,
+        SourceClass = memory.SourceClass,
+        Writer = memory.Writer,
+        Channel = memory.Channel,
+        DerivedFrom = memory.DerivedFrom,
+        CreatedAt = memory.OccurredAt,
+        StoredAt = memory.StoredAt,
+        UpdatedAt = memory.UpdatedAt,
+        ValidFrom = memory.ValidFrom,
+        ValidUntil = memory.ValidUntil,
+        ExpiresAt = memory.ExpiresAt,
+        ArchivedAt = memory.ArchivedAt,
+        RestoredAt = memory.RestoredAt,
+        SupersededBy = memory.SupersededBy,
+    };
+
+    private static VersionLine LineOf(ExchangedVersion version) => new()
+    {
+        MemoryId = version.MemoryId,
+        Version = version.Version,
+        Action = version.Action,
+        Actor = version.Actor,
+        At = version.At,
+        Snapshot = StoredJson.Element(version.Snapshot),
+    };
+}
+
+/// <summary>An export that may begin.</summary>
+/// <param name="Tenant">Whose.</param>
+/// <param name="UserId">Of whom; null for all.</param>
+/// <param name="Turn">The tenant's only one.</param>
+/// <param name="At">When it began.</param>
+/// <param name="UpTo">The tenant's last place then: what is stored later is not in it.</param>
+/// <param name="Erasures">How often what it reads had been erased then.</param>
+internal sealed record Export(Tenant Tenant, string? UserId, RunningExport Turn, DateTimeOffset At, long UpTo, long Erasures);

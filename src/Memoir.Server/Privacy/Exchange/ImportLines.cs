@@ -1,0 +1,222 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Memoir.Kit.Data;
+using Memoir.Kit.Http;
+using Memoir.Kit.Http.Json;
+using Memoir.Server.Wire;
+
+namespace Memoir.Server.Privacy.Exchange;
+
+/// <summary>A memory of an export with its versions, on its way back.</summary>
+internal sealed class IncomingMemory(long number, ExchangedMemory memory)
+{
+    public long Number => number;
+
+    public ExchangedMemory Memory => memory;
+
+    public List<ExchangedVersion> Versions { get; } = [];
+}
+
+/// <summary>Reads an export line by line: what is wrong with one line is said of that line, and the others are read on.</summary>
+internal sealed class ImportLines(Stream stream) : IDisposable
+{
+    private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private (long Memories, long Versions) _read;
+    private long _number;
+    private bool _hasHeader;
+
+    /// <summary>The memory whose line told that the one before has no more versions.</summary>
+    private IncomingMemory? _held;
+
+    /// <summary>What is said of lines that were refused.</summary>
+    public Action<long, string> Refused { get; set; } = (_, _) => { };
+
+    /// <summary>The end was there, and all that it speaks of.</summary>
+    public bool IsComplete { get; private set; }
+
+    /// <summary>The next memory with its versions; null at the end.</summary>
+    /// <exception cref="ProblemException">413: a line is too long. 400: the first line is not that of an export.</exception>
+    public async Task<IncomingMemory?> NextAsync(CancellationToken ct)
+    {
+        var memory = _held;
+        _held = null;
+        while (await _lines.ReadAsync(ct))
+        {
+            _number++;
+            if (_lines.IsTooLong)
+            {
+                throw new ProblemException(Problem.PayloadTooLarge, $"Line {_number} is longer than {ExchangeLines.LongestLine} bytes.");
+            }
+
+            var line = Trimmed(_lines.Line);
+            if (line.IsEmpty)
+            {
+                continue;
+            }
+
+            var next = Take(line.Span, memory);
+            if (next is not null && memory is not null)
+            {
+                _held = next;
+                return memory;
+            }
+
+            memory = next ?? memory;
+        }
+
+        if (_number > 0 && !IsComplete)
+        {
+            Refused(_number, "the end line is missing or does not fit: the file was cut short or changed");
+        }
+
+        return memory;
+    }
+
+    public void Dispose() => _hash.Dispose();
+
+    /// <returns>The memory that begins with this line; null when it is another line.</returns>
+    private IncomingMemory? Take(ReadOnlySpan<byte> line, IncomingMemory? memory)
+    {
+        try
+        {
+            StrictJson.RefuseUnkeepableText(line);
+            var kind = ExchangeLines.KindOf(line);
+            if (!_hasHeader)
+            {
+                RequireHeader(line, kind);
+            }
+            else if (kind == EndLine.Kind)
+            {
+                var end = ExchangeLines.Read<EndLine>(line);
+                IsComplete = (end.Memories, end.Versions) == _read && end.Sha256 == Convert.ToHexStringLower(_hash.GetCurrentHash());
+                return null;
+            }
+
+            _hash.AppendData(line);
+            _hash.AppendData("\n"u8);
+            switch (kind)
+            {
+                case HeaderLine.Kind:
+                    return null;
+                case MemoryLine.Kind:
+                    _read.Memories++;
+                    return new IncomingMemory(_number, RowOf(ExchangeLines.Read<MemoryLine>(line)));
+                case VersionLine.Kind:
+                    _read.Versions++;
+                    var version = RowOf(ExchangeLines.Read<VersionLine>(line));
+                    if (version.MemoryId != memory?.Memory.Id)
+                    {
+                        throw new ProblemException(Problem.InvalidBody, "memory_id: is not the memory of the lines before");
+                    }
+
+                    memory.Versions.Add(version);
+                    return null;
+                default:
+                    throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, end");
+            }
+        }
+        catch (ProblemException refusal) when (_hasHeader)
+        {
+            Refused(_number, refusal.Message);
+            return null;
+        }
+    }
+
+    private void RequireHeader(ReadOnlySpan<byte> line, string? kind)
+    {
+        if (kind != HeaderLine.Kind
+            || ExchangeLines.Read<HeaderLine>(line) is not { Format: HeaderLine.ThisFormat, Version: HeaderLine.ThisVersion })
+        {
+            throw new ProblemException(Problem.InvalidBody, $"The first line must be the header of a {HeaderLine.ThisFormat} of version {HeaderLine.ThisVersion}.");
+        }
+
+        _hasHeader = true;
+    }
+
+    private ReadOnlyMemory<byte> Trimmed(ReadOnlyMemory<byte> line)
+    {
+        line = _number == 1 && line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
+        return line.Span.ContainsAnyExcept(" \t\r"u8) ? line : default;
+    }
+
+    private static ExchangedMemory RowOf(MemoryLine line)
+    {
+        var checks = new FieldChecks()
+            .Length("type", line.Type, 1, 64).Length("user_id", line.UserId, 1, 255).Length("conversation_id", line.ConversationId, 1, 255)
+            .OneOf("role", line.Role, "user", "assistant", "system", "tool").Length("name", line.Name, 1, 128)
+            .Length("external_id", line.ExternalId, 1, 255).Length("key", line.Key, 1, 255).Length("content", line.Content, 1, 100_000)
+            .Length("value", line.Value, 0, 100_000).Length("tags", line.Tags, 0, 16_384).Range("importance_base", line.ImportanceBase, 0, 1)
+            .Range("importance_override", line.ImportanceOverride, 0, 1).Length("scope", line.Scope, 1, 64).Length("source", line.Source, 1, 255)
+            .Length("source_class", line.SourceClass, 1, 64).Length("writer", line.Writer, 1, 255).Length("channel", line.Channel, 1, 64)
+            .Length("derived_from", line.DerivedFrom, 0, 100_000);
+        if (line.Version < 1)
+        {
+            checks.Add("version", "must be 1 or more");
+        }
+
+        if (line.Metadata.ValueKind is not JsonValueKind.Object)
+        {
+            checks.Add("metadata", "must be an object");
+        }
+
+        BoundedNumbers.Require("metadata", line.Metadata);
+        checks.ThrowIfAny();
+        return new ExchangedMemory
+        {
+            Id = line.Id,
+            Sequence = 0, // Assigned in the write.
+            Version = line.Version,
+            Type = line.Type,
+            UserId = line.UserId,
+            ConversationId = line.ConversationId,
+            Role = line.Role,
+            Name = line.Name,
+            ExternalId = line.ExternalId,
+            Key = line.Key,
+            Content = line.Content,
+            Value = line.Value,
+            Metadata = new Json(line.Metadata.GetRawText()),
+            Tags = line.Tags,
+            ImportanceBase = line.ImportanceBase,
+            ImportanceOverride = line.ImportanceOverride,
+            Scope = line.Scope,
+            Source = line.Source,
+            SourceClass = line.SourceClass,
+            Writer = line.Writer,
+            Channel = line.Channel,
+            DerivedFrom = line.DerivedFrom,
+            OccurredAt = line.CreatedAt,
+            StoredAt = line.StoredAt,
+            UpdatedAt = line.UpdatedAt,
+            ValidFrom = line.ValidFrom,
+            ValidUntil = line.ValidUntil,
+            ExpiresAt = line.ExpiresAt,
+            ArchivedAt = line.ArchivedAt,
+            RestoredAt = line.RestoredAt,
+            SupersededBy = line.SupersededBy,
+            EmbeddingStatus = "", // Decided in the write.
+        };
+    }
+
+    private static ExchangedVersion RowOf(VersionLine line)
+    {
+        var checks = new FieldChecks().Length("action", line.Action, 1, 64).Length("actor", line.Actor, 1, 255);
+        if (line.Snapshot.ValueKind is not JsonValueKind.Object)
+        {
+            checks.Add("snapshot", "must be an object");
+        }
+
+        BoundedNumbers.Require("snapshot", line.Snapshot);
+        checks.ThrowIfAny();
+        return new ExchangedVersion
+        {
+            MemoryId = line.MemoryId,
+            Version = line.Version,
+            Action = line.Action,
+            Actor = line.Actor,
+            At = line.At,
+            Snapshot = Snapshots.Respell(line.Snapshot),
+        };
+    }
+}

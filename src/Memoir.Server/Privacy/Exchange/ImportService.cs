@@ -1,0 +1,172 @@
+using Memoir.Kit.Audit;
+using Memoir.Kit.Data;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories;
+using Memoir.Server.Privacy.Erasure;
+using Memoir.Server.Recall.Indexes;
+using Memoir.Server.Wire;
+
+namespace Memoir.Server.Privacy.Exchange;
+
+/// <summary>Brings an export back with its history and its provenance, portion by portion; what is there already is left as it is.</summary>
+internal sealed class ImportService(Database database, RecallIndexes indexes, MemoryVectors vectors, ErasureRecords erasures, TimeProvider time)
+{
+    private const int PortionSize = 200;
+    private const long PortionCharacters = 2_000_000;
+    private const int MostErrors = 1000;
+
+    public async Task<ImportReport> RunAsync(Tenant tenant, Stream stream, Writer writer, CancellationToken ct)
+    {
+        var report = new ImportReport { TenantId = tenant.Id, Imported = 0, Versions = 0, Unchanged = 0, Refused = 0, Complete = false, Errors = [] };
+        var errors = new List<ImportError>();
+        var refused = 0L;
+        using var lines = new ImportLines(stream)
+        {
+            Refused = (line, reason) =>
+            {
+                refused++;
+                if (errors.Count < MostErrors)
+                {
+                    errors.Add(new ImportError(line, reason));
+                }
+            },
+        };
+        var portion = new List<IncomingMemory>();
+        var weight = 0L;
+        while (true)
+        {
+            var next = await lines.NextAsync(ct);
+            if (next is not null)
+            {
+                portion.Add(next);
+                weight += next.Memory.Content.Length + next.Versions.Sum(version => version.Snapshot.Text.Length);
+            }
+
+            if (portion.Count > 0 && (next is null || portion.Count == PortionSize || weight >= PortionCharacters))
+            {
+                var stored = await StoreAsync(tenant, portion, writer, ct);
+                report = report with
+                {
+                    Imported = report.Imported + stored.Imported,
+                    Versions = report.Versions + stored.Versions,
+                    Unchanged = report.Unchanged + stored.Unchanged,
+                };
+                stored.Refusals.ForEach(refusal => lines.Refused(refusal.Line, refusal.Reason));
+                portion.Clear();
+                weight = 0;
+            }
+
+            if (next is null)
+            {
+                return report with { Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
+            }
+        }
+    }
+
+    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingMemory> portion, Writer writer, CancellationToken ct)
+    {
+        var now = time.Now();
+        return database.WriteAsync(tenant, async session =>
+        {
+            var result = new Stored(0, 0, 0, []);
+            var fresh = new List<IncomingMemory>();
+            var ids = new HashSet<Guid>();
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var incoming in portion)
+            {
+                var memory = incoming.Memory;
+                if (await ExchangeStore.FindAsync(session, memory.Id) is { } known)
+                {
+                    // Where its text stands in the archive, the rest has to do.
+                    var same = known.ArchiveFile is null ? memory : memory with { Content = "", ArchiveFile = known.ArchiveFile };
+                    if (Comparable(known) == Comparable(same))
+                    {
+                        result = result with { Unchanged = result.Unchanged + 1 };
+                    }
+                    else
+                    {
+                        result.Refusals.Add(new ImportError(incoming.Number, "id: is there already, and says something else"));
+                    }
+                }
+                else if (memory.ExternalId is { } name && (names.Contains(name) || await ExchangeStore.IsTakenAsync(session, name)))
+                {
+                    result.Refusals.Add(new ImportError(incoming.Number, "external_id: another memory has it"));
+                }
+                else if (await erasures.IsErasedAsync(session, memory.UserId, memory.StoredAt))
+                {
+                    result.Refusals.Add(new ImportError(incoming.Number, "was erased since it was stored"));
+                }
+                else if (ids.Add(memory.Id))
+                {
+                    names.Add(memory.ExternalId ?? "");
+                    fresh.Add(incoming);
+                }
+                else
+                {
+                    result.Refusals.Add(new ImportError(incoming.Number, "id: stands in the file twice"));
+                }
+            }
+
+            if (fresh.Count == 0)
+            {
+                return result;
+            }
+
+            await InsertAsync(session, fresh);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.import", null, fresh.Count, writer.RequestId), now);
+            return result with { Imported = fresh.Count, Versions = fresh.Sum(item => item.Versions.Count) };
+        }, ct);
+    }
+
+    private async Task InsertAsync(Session session, List<IncomingMemory> fresh)
+    {
+        var write = await indexes.BeginAsync(session, fresh.Count);
+        var last = write.Counters.LastSequence - fresh.Count;
+        var generation = await vectors.ForStoringAsync(session, write.Counters, last);
+        var rows = new List<ExchangedMemory>(fresh.Count);
+        foreach (var incoming in fresh)
+        {
+            var row = incoming.Memory with { Sequence = ++last, EmbeddingStatus = MemoryVectors.StatusOf(generation, incoming.Memory.Content) };
+            rows.Add(row);
+            write.Add(MemoryReader.Analyse(CoreOf(row)), row.Version, row.Content);
+        }
+
+        await ExchangeStore.InsertManyAsync(session, rows);
+        await ExchangeStore.InsertVersionsAsync(session, [.. fresh.SelectMany(item => item.Versions)]);
+        await vectors.RequestAsync(session, [.. rows.Where(row => row.EmbeddingStatus == EmbeddingStatus.Pending).Select(row => row.Id)]);
+    }
+
+    /// <summary>Without what an import decides, and with its metadata in one spelling.</summary>
+    private static ExchangedMemory Comparable(ExchangedMemory memory) =>
+        memory with { Sequence = 0, EmbeddingStatus = "", Metadata = Snapshots.Respell(StoredJson.Element(memory.Metadata)) };
+
+    /// <summary>As the core reads it.</summary>
+    private static Memory CoreOf(ExchangedMemory row) => new()
+    {
+        Id = row.Id,
+        Sequence = row.Sequence,
+        Version = row.Version,
+        Type = row.Type,
+        UserId = row.UserId,
+        ConversationId = row.ConversationId,
+        Role = row.Role,
+        Name = row.Name,
+        ExternalId = row.ExternalId,
+        Content = row.Content,
+        Metadata = row.Metadata,
+        ImportanceBase = row.ImportanceBase,
+        ImportanceOverride = row.ImportanceOverride,
+        Source = row.Source,
+        SourceClass = row.SourceClass,
+        Writer = row.Writer,
+        Channel = row.Channel,
+        OccurredAt = row.OccurredAt,
+        StoredAt = row.StoredAt,
+        UpdatedAt = row.UpdatedAt,
+        ExpiresAt = row.ExpiresAt,
+        ArchivedAt = row.ArchivedAt,
+        EmbeddingStatus = row.EmbeddingStatus,
+    };
+
+    private sealed record Stored(long Imported, long Versions, long Unchanged, List<ImportError> Refusals);
+}

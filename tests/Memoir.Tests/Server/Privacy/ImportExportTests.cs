@@ -1,0 +1,135 @@
+using System.Net;
+using System.Text.Json;
+using Memoir.Tests.Testing;
+using static Memoir.Tests.Testing.Wire;
+
+namespace Memoir.Tests.Server.Privacy;
+
+public sealed class ImportExportTests
+{
+    private const string Import = "/v1/admin/import";
+
+    public static TheoryData<TestEngine> Engines => TestEngines.All;
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task An_export_comes_back_without_loss(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        await using var empty = await TestApp.StartAsync(engine);
+        await Subject.SpreadAsync(server, memories: 300);
+        await FillEveryColumnAsync(server);
+        var exported = await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct);
+        empty.Time.Advance(TimeSpan.FromHours(1));
+
+        var report = await (await empty.As("elsewhere").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((602, 0, true), (report.GetProperty("imported").GetInt32(), report.GetProperty("refused").GetInt32(), report.GetProperty("complete").GetBoolean()));
+        var again = await empty.As("elsewhere").GetStringAsync("/v1/tenants/elsewhere/export", Ct);
+        Assert.Equal(Comparable(exported), Comparable(again));
+        Assert.Equal(
+            (await server.As("acme").SearchAsync("Bob has this now", ("top_k", 1))).Each("message_id"), (await empty.As("elsewhere").SearchAsync("Bob has this now", ("top_k", 1))).Each("message_id"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Importing_twice_changes_nothing_and_what_says_something_else_is_refused(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        await Subject.SpreadAsync(server);
+        var exported = await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct);
+        var before = await RawDatabase.StateAsync(server, "acme");
+
+        var same = await (await server.As("acme").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+        Assert.Equal(before, await RawDatabase.StateAsync(server, "acme"));
+        await server.As("acme").StoreAsync("Bob sells a yacht.", ("external_id", "bob-5"), ("user_id", "bob"));
+        var other = await (await server.As("acme").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((0, 26, 0), (same.GetProperty("imported").GetInt32(), same.GetProperty("unchanged").GetInt32(), same.GetProperty("refused").GetInt32()));
+        Assert.Equal((25, 1), (other.GetProperty("unchanged").GetInt32(), other.GetProperty("refused").GetInt32()));
+        Assert.StartsWith("id: is there already", other.GetProperty("errors")[0].Text("reason"), StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_was_erased_since_does_not_come_back(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        await Subject.SpreadAsync(server);
+        var exported = await server.As("acme").GetStringAsync(Subject.Export, Ct);
+        server.Time.Advance(TimeSpan.FromSeconds(1));
+        await Subject.EraseAsync(server);
+
+        var report = await (await server.As("acme").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((0, 13), (report.GetProperty("imported").GetInt32(), report.GetProperty("refused").GetInt32()));
+        Assert.DoesNotContain(Subject.Canary, await RawDatabase.StateAsync(server, "acme"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_bad_line_is_refused_alone_and_line_ends_and_empty_lines_do_not_matter()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await Subject.SpreadAsync(server);
+        var lines = (await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct)).TrimEnd('\n').Split('\n').ToList();
+        var untouched = string.Join("\r\n\r\n  \r\n", lines) + "\r\n";
+        var second = lines.FindLastIndex(line => line.Contains("bob-4", StringComparison.Ordinal));
+        lines[second] = lines[second].Replace("\"type\":\"message\"", "\"type\":7", StringComparison.Ordinal);
+        lines.Insert(second + 1, "{\"line\":\"memory\",\"surprise\":1}");
+        lines.Insert(second + 2, "not json");
+        lines.Insert(second + 3, "{\"line\":\"who\"}");
+        lines.Insert(second + 4, "{\"line\":\"version\",\"memory_id\":\"01900000-0000-7000-8000-000000000000\",\"version\":1,\"action\":\"patch\",\"actor\":\"x\",\"at\":\"2026-01-01T00:00:00Z\",\"snapshot\":{}}");
+
+        var whole = await (await server.As("two").PostAsync(Import, "\uFEFF" + untouched)).JsonAsync(HttpStatusCode.OK);
+        var bad = await (await server.As("three").PostAsync(Import, string.Join('\n', lines))).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((26, true), (whole.GetProperty("imported").GetInt32(), whole.GetProperty("complete").GetBoolean()));
+        Assert.False(bad.GetProperty("complete").GetBoolean());
+        int[] numbers = [.. bad.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("line").GetInt32())];
+        Assert.Equal([second + 1, second + 2, second + 3, second + 4, second + 5, lines.Count], numbers);
+        Assert.Equal(25, bad.GetProperty("imported").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_file_that_was_cut_short_or_changed_is_not_complete()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await Subject.SpreadAsync(server);
+        var exported = await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct);
+
+        var cut = await (await server.As("two").PostAsync(Import, exported[..exported.LastIndexOf("{\"line\":\"end\"", StringComparison.Ordinal)])).JsonAsync(HttpStatusCode.OK);
+        var changed = await (await server.As("three").PostAsync(Import, exported.Replace("sells", "steals", StringComparison.Ordinal))).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((false, false), (cut.GetProperty("complete").GetBoolean(), changed.GetProperty("complete").GetBoolean()));
+        Assert.Equal((26, 26), (cut.GetProperty("imported").GetInt32(), changed.GetProperty("imported").GetInt32()));
+    }
+
+    [Fact]
+    public async Task What_is_no_export_is_refused()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var client = server.As("acme");
+
+        await (await client.PostAsync(Import, "{\"tenant_id\":\"acme\"}\n")).RefusedAsync(HttpStatusCode.BadRequest, "invalid-body");
+        await (await client.PostAsync(Import, "{\"line\":\"header\",\"format\":\"memoir-export\",\"version\":2,\"tenant_id\":\"a\",\"user_id\":null,\"exported_at\":\"2026-01-01T00:00:00Z\"}\n")).RefusedAsync(HttpStatusCode.BadRequest, "invalid-body");
+        await (await client.SendAsync("POST", Import, "{}")).RefusedAsync(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+        await (await client.PostAsync(Import, new string('x', 5_000_000))).RefusedAsync(HttpStatusCode.RequestEntityTooLarge, "payload-too-large");
+        await (await (await server.MemberAsync("acme", "admin", "memory:write")).PostAsync(Import, "")).RefusedAsync(HttpStatusCode.Forbidden, "insufficient-scope");
+    }
+
+    /// <summary>Without what has to differ: the header's tenant and time, and with them the checksum.</summary>
+    private static string[] Comparable(string export) => [.. export.TrimEnd('\n').Split('\n')
+        .Where(line => !line.StartsWith("{\"line\":\"header\"", StringComparison.Ordinal))
+        .Select(line => line.StartsWith("{\"line\":\"end\"", StringComparison.Ordinal) ? line[..line.IndexOf(",\"sha256\"", StringComparison.Ordinal)] : line)];
+
+    /// <summary>Values that no door writes yet.</summary>
+    private static async Task FillEveryColumnAsync(TestApp server)
+    {
+        foreach (var (column, value) in ((string, string)[])
+            [
+                ("key", "'drink'"), ("value", "'{\"a\": 1}'"), ("tags", "'[\"a\"]'"), ("valid_from", "1700000000000001"), ("valid_until", "1800000000000002"),
+                ("expires_at", "1900000000000003"), ("archived_at", "1750000000000004"), ("importance_override", "0.123456789"), ("scope", "'shared'"),
+                ("superseded_by", TestEngines.Current == TestEngine.Postgres ? "'01900000-0000-7000-8000-000000000000'" : "x'01900000000070008000000000000000'"),
+            ])
+        {
+            await RawDatabase.RunAsync(server.Folder, "acme", $"UPDATE memories SET {column} = {value} WHERE external_id = 'bob-7'");
+        }
+    }
+}
