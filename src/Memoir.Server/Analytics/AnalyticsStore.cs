@@ -40,7 +40,7 @@ internal static class AnalyticsStore
     {
         const string sql = """
             SELECT role, text, at FROM (
-                SELECT sequence, role, substr(content, 1, @longest) AS text, occurred_at AS at FROM memories
+                SELECT sequence, role, substr(content, 1, CAST(@longest AS INTEGER)) AS text, occurred_at AS at FROM memories
                 WHERE tenant_id = @Tenant ORDER BY sequence DESC LIMIT @limit) AS newest
             WHERE at >= @since AND at <= @until
             ORDER BY sequence DESC

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Memoir.Server.Recall.Text;
 
@@ -7,6 +8,8 @@ namespace Memoir.Server.Analytics;
 internal static class RepeatedTexts
 {
     private const int LongestQuestion = 300;
+
+    private static readonly SearchValues<char> Ends = SearchValues.Create(".!?\n\u3002\uff1f\u061f");
 
     /// <summary>Questions of users, the same when letters and digits are.</summary>
     public static IReadOnlyList<RepeatedText> Questions(IReadOnlyList<SampledText> newestFirst, int most) => Count(
@@ -31,7 +34,7 @@ internal static class RepeatedTexts
             return null;
         }
 
-        var sentence = said[(said.TrimEnd("?!\uff1f\u061f").LastIndexOfAny(".!?\n\u3002\uff1f\u061f") + 1)..].Trim();
+        var sentence = said[(said.TrimEnd("?!\uff1f\u061f").LastIndexOfAny(Ends) + 1)..].Trim();
         return sentence.Length <= LongestQuestion && Plain(sentence).Length > 0 ? sentence.ToString() : null;
     }
 

@@ -85,7 +85,7 @@ internal static class Topics
 
         Span<char> lower = stackalloc char[word.Length];
         word.ToLowerInvariant(lower);
-        return !Common.Contains(lower) && lower.IndexOfAnyExcept("0123456789") >= 0;
+        return !Common.Contains(lower) && lower.ContainsAnyExceptInRange('0', '9');
     }
 
     /// <summary>Nothing that ends a thought stands between the words of a pair.</summary>

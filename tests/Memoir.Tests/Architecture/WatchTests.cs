@@ -85,7 +85,7 @@ public sealed partial class WatchTests
         var named = Setting().Matches(File.ReadAllText(In("docs/runbook.md"))).Select(match => match.Value).Distinct().ToList();
 
         Assert.True(named.Count > 8, string.Join(", ", named));
-        Assert.Empty(named.Where(setting => !Regex.IsMatch(known, $@"\b{setting}\b")));
+        Assert.All(named, setting => Assert.Matches($@"\b{setting}\b", known));
     }
 
     [Fact]
