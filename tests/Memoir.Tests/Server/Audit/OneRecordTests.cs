@@ -1,3 +1,4 @@
+using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Tests.Testing;
