@@ -12,9 +12,6 @@ public sealed partial class WatchTests
     /// <summary>Prometheus' own.</summary>
     private static readonly string[] Foreign = ["up"];
 
-    /// <summary>The one list of names that may be used though nothing measures them yet.</summary>
-    private static string[] Pending => File.ReadAllLines(In("tests/deploy/pending-metrics.txt"));
-
     [Fact]
     public void Every_alert_has_a_section_in_the_runbook_and_links_it()
     {
@@ -50,12 +47,9 @@ public sealed partial class WatchTests
             DocsOfOperators.Split('|').SelectMany(doc => MetricInText().Matches(File.ReadAllText(In($"docs/{doc}"))).Select(match => match.Value)));
 
         Assert.True(measured.Count > 25, $"only {measured.Count} metrics");
-        var unknown = named.Select(Bare).Distinct().Except(measured).Except(Foreign).Except(Pending);
+        var unknown = named.Select(Bare).Distinct().Except(measured).Except(Foreign);
         Assert.Empty(unknown);
     }
-
-    [Fact]
-    public void A_metric_that_is_measured_is_no_longer_pending() => Assert.Empty(Pending.Intersect(Measured()));
 
     [Fact]
     public void Every_route_of_the_runbook_is_one()
