@@ -21,7 +21,8 @@ public sealed class LoadtestTests : IDisposable
     {
         var ending = await ServerProcess.RunAsync(_folder, [("TMPDIR", _folder)], "loadtest", "--requests", "60", "--concurrency", "4");
 
-        Assert.Equal((0, ""), (ending.Code, ending.Errors));
+        Assert.Equal(0, ending.Code);
+        Assert.Empty(Said(ending));
         Assert.Contains("No server runs here", ending.Output, StringComparison.Ordinal);
         Assert.Matches(@"(?m)^ +requests +success +p50 ms +p95 ms +p99 ms +max ms +per second +429 +503$", ending.Output);
         Assert.Matches(@"(?m)^search +\d+ +100 % +\d+\.\d\d ", ending.Output);
@@ -39,7 +40,8 @@ public sealed class LoadtestTests : IDisposable
 
         var ending = await RunAsync(server, "--requests", "90", "--json", "--mix", "store=1,search=1,list=1");
 
-        Assert.Equal((0, ""), (ending.Code, ending.Errors));
+        Assert.Equal(0, ending.Code);
+        Assert.Empty(Said(ending));
         var report = Parse(ending.Output);
         Assert.False(report.GetProperty("own_server").GetBoolean());
         Assert.StartsWith("loadtest-", report.Text("tenant"), StringComparison.Ordinal);
@@ -80,7 +82,7 @@ public sealed class LoadtestTests : IDisposable
         var foreign = await ServerProcess.RunAsync(_folder, Address(server, key), "loadtest", "--requests", "5");
 
         Assert.Equal(0, own.Code);
-        Assert.Equal("memoir: loadtest: the tenant loadtest-own stays: erasing it was answered 403, and takes an operator's key", Assert.Single(own.ErrorLines));
+        Assert.Equal("memoir: loadtest: the tenant loadtest-own stays: erasing it was answered 403, and takes an operator's key", Assert.Single(Said(own)));
         Assert.Equal(77, foreign.Code);
     }
 
@@ -109,7 +111,7 @@ public sealed class LoadtestTests : IDisposable
 
         Assert.Equal(code, ending.Code);
         Assert.Contains("errors: 500 (10)", ending.Output, StringComparison.Ordinal);
-        Assert.Equal(says is null ? [] : [$"memoir: {says}"], ending.ErrorLines);
+        Assert.Equal(says is null ? [] : [$"memoir: {says}"], Said(ending));
     }
 
     [Fact]
@@ -151,7 +153,7 @@ public sealed class LoadtestTests : IDisposable
         var ending = await ServerProcess.RunAsync(_folder, ["loadtest", .. arguments]);
 
         Assert.Equal(64, ending.Code);
-        Assert.StartsWith($"memoir: loadtest: {says}", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
+        Assert.StartsWith($"memoir: loadtest: {says}", Assert.Single(Said(ending)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -161,6 +163,10 @@ public sealed class LoadtestTests : IDisposable
 
         Assert.Equal(69, ending.Code);
     }
+
+    /// <summary>Without how far it was, which a slow machine says now and then.</summary>
+    private static string[] Said(ServerProcess.Ending ending) =>
+        [.. ending.ErrorLines.Where(line => !line.StartsWith("memoir: requests answered: ", StringComparison.Ordinal))];
 
     private static (string, string)[] Address(ServerProcess server, string key) =>
         [("MEMORY_PORT", server.Address.Port.ToString(CultureInfo.InvariantCulture)), ("MEMORY_API_KEY", key)];
