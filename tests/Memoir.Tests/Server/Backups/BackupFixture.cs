@@ -21,10 +21,15 @@ internal static class BackupFixture
     public static Task BackUpAsync(this TestApp server, string path) =>
         server.Services.GetRequiredService<BackupMaker>().MakeAsync(path, (_, _) => { }, Ct);
 
+    /// <summary>Restores a backup into a file, beside the data of the key.</summary>
     public static Task<Ending> RestoreAsync(string backup, string keyFile, string target) =>
-        RunAsync(RestoreCommand.Definition, "--from", backup, "--key-file", keyFile, "--to", $"sqlite:///{target}");
+        RestoreInAsync(Path.GetDirectoryName(keyFile)!, backup, keyFile, target);
 
-    public static async Task<Ending> RunAsync(Command command, params string[] arguments)
+    /// <summary>The same with a data folder of its own, as on another machine.</summary>
+    public static Task<Ending> RestoreInAsync(string data, string backup, string keyFile, string target) =>
+        RunAsync(RestoreCommand.Definition, data, "--from", backup, "--key-file", keyFile, "--to", $"sqlite:///{target}");
+
+    private static async Task<Ending> RunAsync(Command command, string data, params string[] arguments)
     {
         using var output = new StringWriter();
         using var errors = new StringWriter();
@@ -32,6 +37,7 @@ internal static class BackupFixture
         {
             builder.AddKit();
             builder.AddBackups();
+            builder.Configuration["Memory:DataDirectory"] = data;
         }, _ => { });
         var around = new Surroundings(new Terminal(output, errors, colours: false, moves: false, TimeProvider.System), startup, TimeProvider.System);
         try

@@ -28,6 +28,9 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         "POST /v1/admin/backups/{name}/verify",
         "GET /v1/erasures/{id}",
         "POST /v1/admin/import",
+        "POST /v1/admin/backups",
+        "GET /v1/admin/backups/{name}",
+        "POST /v1/admin/backups/{name}/verify",
     ];
 
     [Fact]
