@@ -1,7 +1,9 @@
+using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Memories;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Backups;
@@ -59,8 +61,19 @@ internal sealed class BackupService : IDisposable
     }
 
     /// <summary>Asks for a backup, which is then begun in the background.</summary>
+    /// <param name="tenant">In whose trail it is recorded.</param>
+    /// <param name="writer">Who asks.</param>
+    /// <param name="ct">Ends waiting.</param>
     /// <exception cref="ProblemException">One is under way, or there is no folder for it: 409 <c>conflict</c>.</exception>
-    public BackupRequest Ask()
+    public async Task<BackupRequest> AskAsync(Tenant tenant, Writer writer, CancellationToken ct)
+    {
+        var request = Ask();
+        var record = new AuditRecord(writer.Credential, "backup.make", Path.GetFileName(request.Path), 1, writer.RequestId);
+        await _database.WriteAsync(tenant, session => AuditLog.AppendAsync(session, record, request.At), ct);
+        return request;
+    }
+
+    private BackupRequest Ask()
     {
         var folder = Folder ?? throw new ProblemException(Problem.Conflict, "There is no folder for backups: MEMORY_BACKUP_DIRECTORY is not set.");
         lock (_gate)

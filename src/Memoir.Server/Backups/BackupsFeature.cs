@@ -2,6 +2,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Backups.Format;
+using Memoir.Server.Memories;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Backups;
@@ -22,7 +23,7 @@ internal static class BackupsFeature
     public static void MapBackups(this IEndpointRouteBuilder app)
     {
         var backups = app.MapGroup("/v1/admin/backups").WithTags("Operation").RequireOperator(Scopes.Admin);
-        backups.MapPost("", Ask)
+        backups.MapPost("", AskAsync)
             .WithSummary("Begin a backup of all tenants into the server's folder; 409 while one is under way.")
             .Describe<BackupResponse>(StatusCodes.Status202Accepted).AnswersLocation().MayRefuse(Problem.Conflict);
         backups.MapGet("", List)
@@ -36,9 +37,11 @@ internal static class BackupsFeature
             .Describe<BackupCheckResponse>(StatusCodes.Status200OK).MayRefuse(Problem.BackupIntegrity);
     }
 
-    private static Answer Ask(BackupService backups)
+    private static async Task<IResult> AskAsync(HttpContext http, BackupService backups, CancellationToken ct)
     {
-        var asked = backups.Ask();
+        var caller = Caller.Of(http);
+        var writer = new Writer(caller.Credential, "rest", RequestId.Of(http));
+        var asked = await backups.AskAsync(caller.ActIn(http, stated: null), writer, ct);
         return Answer.Of(
             StatusCodes.Status202Accepted, ToResponse(asked), WireJson.Of<BackupResponse>(), $"/v1/admin/backups/{Path.GetFileName(asked.Path)}");
     }

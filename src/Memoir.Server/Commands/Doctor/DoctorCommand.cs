@@ -11,7 +11,7 @@ internal static class DoctorCommand
     public static Command Definition { get; } = new(
         "doctor",
         "",
-        "check settings, database, disk, clock, isolation, embeddings",
+        "check settings, database, clock, isolation, disk, backups, embeddings",
         """
         Prints a line for each check: ok, warning or error. Changes nothing, and works beside a running server. An embedding
         provider is asked for one vector.
@@ -49,6 +49,7 @@ internal static class DoctorCommand
                     machine.Secret(),
                     .. await database.RunAsync(ct),
                     await machine.DiskAsync(ct),
+                    machine.Backups(),
                     await machine.EmbeddingsAsync(ct),
                 ];
             });

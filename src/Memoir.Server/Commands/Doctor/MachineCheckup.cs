@@ -5,6 +5,7 @@ using Memoir.Kit.Security;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
+using Memoir.Server.Backups;
 using Memoir.Server.Embeddings;
 using Microsoft.Extensions.Options;
 
@@ -71,6 +72,24 @@ internal sealed class MachineCheckup(IServiceProvider services, DatabaseOptions 
             ReadinessState.Degraded => Finding.Warning(check, $"{text}: soon too little"),
             _ => Finding.Error(check, $"{text}: writes will be refused", ExitCode.Unavailable),
         };
+    }
+
+    /// <summary>How old the newest backup is; whether it is good, its own reading back has shown.</summary>
+    public Finding Backups()
+    {
+        const string check = "backups";
+        var plan = services.GetRequiredService<BackupPlan>();
+        if (plan.Folder is not { } folder)
+        {
+            return Finding.Warning(check, "none are made by Memoir: MEMORY_BACKUP_DIRECTORY is not set");
+        }
+
+        var newest = folder.List() is [var first, ..] ? first : null;
+        var age = time.GetUtcNow() - newest?.CreatedAt;
+        var text = newest is null ? $"none yet in {folder.Path}" : FormattableString.Invariant($"the newest is {age!.Value.TotalHours:N0} hours old, {newest.Path}");
+        return plan.Options.Period() is not { } period ? Finding.Warning(check, $"{text}; MEMORY_BACKUP_SCHEDULE_SECONDS is off")
+            : age > 2 * period ? Finding.Error(check, $"{text}; the server's log says why there is no newer one", ExitCode.Unavailable)
+            : Finding.Ok(check, text);
     }
 
     /// <summary>Embeds two words, for which a provider may ask a fraction of a cent.</summary>

@@ -125,7 +125,8 @@ public sealed class BackupScheduleTests
         Assert.Equal([made.Text("name")!], (await client.ReadAsync("/v1/admin/backups")).Each("name"));
         Assert.Single(Names(folder));
         var whole = await (await client.SendAsync("POST", $"{place}/verify")).JsonAsync(HttpStatusCode.OK);
-        Assert.Equal(0, whole.GetProperty("rows").GetInt64());
+        Assert.Equal(1, whole.GetProperty("rows").GetInt64());
+        Assert.Equal(made.Text("name"), Assert.Single((await client.ReadAsync("/v1/admin/audit?action=backup.make")).Items()).Text("subject"));
         var bytes = await File.ReadAllBytesAsync(made.Text("path")!, Ct);
         bytes[^1] ^= 1;
         await File.WriteAllBytesAsync(made.Text("path")!, bytes, Ct);

@@ -16,7 +16,7 @@ public sealed class DoctorTests : IDisposable
         var ending = await ServerProcess.RunAsync(_folder, "doctor");
 
         Assert.Equal((0, ""), (ending.Code, ending.Errors));
-        Assert.Equal(["configuration", "secret", "database", "disk", "embeddings"], Checks(ending.Output, "ok"));
+        Assert.Equal(["configuration", "secret", "database", "disk", "backups", "embeddings"], Checks(ending.Output, "ok"));
         Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
 
@@ -84,6 +84,23 @@ public sealed class DoctorTests : IDisposable
 
         Assert.Equal(78, ending.Code);
         Assert.Contains("can be read by others", LineOf("secret", ending.Output), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(30, "86400", 0, "ok")]
+    [InlineData(50, "86400", 69, "error")]
+    [InlineData(30, "off", 0, "warning")]
+    public async Task A_backup_that_is_older_than_planned_is_an_error(int hours, string period, int code, string level)
+    {
+        var at = TimeProvider.System.GetUtcNow().AddHours(-hours).UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        var backups = Directory.CreateDirectory(Path.Combine(_folder, "backups")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(backups, $"memoir-{at}.backup"), "", TestContext.Current.CancellationToken);
+
+        var ending = await ServerProcess.RunAsync(_folder, [("MEMORY_BACKUP_SCHEDULE_SECONDS", period)], "doctor");
+
+        Assert.Equal(code, ending.Code);
+        Assert.StartsWith(level, LineOf("backups", ending.Output), StringComparison.Ordinal);
+        Assert.Contains($"{hours} hours old", LineOf("backups", ending.Output), StringComparison.Ordinal);
     }
 
     [Theory]

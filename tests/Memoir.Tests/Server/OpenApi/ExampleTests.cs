@@ -24,8 +24,6 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         "DELETE /v1/admin/retention/policies/{tenant_id}",
         "PUT /v1/admin/retention/holds/{name}",
         "DELETE /v1/admin/retention/holds/{name}",
-        "GET /v1/admin/backups/{name}",
-        "POST /v1/admin/backups/{name}/verify",
         "GET /v1/erasures/{id}",
         "POST /v1/admin/import",
         "POST /v1/admin/backups",
