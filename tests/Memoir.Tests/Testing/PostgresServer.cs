@@ -55,7 +55,9 @@ internal static class PostgresServer
     public static async Task DropAsync(string database)
     {
         Left.TryRemove(database, out _);
-        await RunAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+
+        // The owner may not end a connection of the superuser, and one that a test has just closed may be there still.
+        await AskAsync(SuperuserUrlOf("postgres"), $"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
     }
 
     /// <summary>The folder remembers its database, so that who starts in it again finds the same data.</summary>

@@ -171,7 +171,7 @@ public sealed class BackupScheduleTests
         server.Time.Advance(TimeSpan.FromDays(1));
         if (TestEngines.Current == TestEngine.Postgres)
         {
-            await RawDatabase.RunAsync(server.Folder, "", "DELETE FROM schedules WHERE name = 'backup'");
+            await PostgresServer.AskAsync(PostgresServer.SuperuserUrlOf(server.DatabaseName), "DELETE FROM schedules WHERE name = 'backup'");
         }
     }
 
