@@ -3,6 +3,7 @@ using Memoir.Server.Access;
 using Memoir.Tests.Architecture;
 using Memoir.Tests.Testing;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
@@ -42,9 +43,9 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
     public async Task Without_a_credential_every_closed_route_is_401_with_a_challenge()
     {
         shared.App.CallerAddress = IPAddress.Parse("203.0.113.9");
-        foreach (var (method, url) in Closed())
+        foreach (var (method, url, mediaType) in Closed())
         {
-            var refused = await shared.App.CreateClient().SendAsync(method, url, method is "POST" or "PATCH" ? "{}" : null);
+            var refused = await shared.App.CreateClient().SendAsync(method, url, method is "POST" or "PATCH" ? "{}" : null, mediaType);
 
             await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated");
             Assert.Equal("Bearer realm=\"memoir\"", refused.Headers.WwwAuthenticate.ToString());
@@ -63,7 +64,7 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         {
             foreach (var method in Methods(route))
             {
-                var answer = await client.SendAsync(method, Url(route), method is "POST" or "PATCH" ? "{}" : null);
+                var answer = await client.SendAsync(method, Url(route), method is "POST" or "PATCH" ? "{}" : null, MediaType(route));
 
                 var isOpened = Scope(route) == scope;
                 Assert.True(
@@ -82,11 +83,14 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         await refused.RefusedAsync(HttpStatusCode.Forbidden, "insufficient-scope");
     }
 
-    private IEnumerable<(string Method, string Url)> Closed() =>
+    private IEnumerable<(string Method, string Url, string MediaType)> Closed() =>
         from route in Routes()
         where route.Metadata.GetMetadata<AccessPolicy>() is { IsOpen: false }
         from method in Methods(route)
-        select (method, Url(route));
+        select (method, Url(route), MediaType(route));
+
+    /// <summary>What the route reads: anything else is refused before anybody is asked who he is.</summary>
+    private static string MediaType(RouteEndpoint route) => route.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes[0] ?? "application/json";
 
     private IEnumerable<RouteEndpoint> Routes() =>
         shared.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
