@@ -73,7 +73,7 @@ public sealed partial class HttpOptions : IValidatableObject
     /// <summary>An address is a network of its own; bits beyond the prefix would be a mistake of whoever wrote them.</summary>
     private static IPNetwork? NetworkOf(string text) =>
         IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.AddressFamily is AddressFamily.InterNetwork ? 32 : 128)
-        : IPNetwork.TryParse(text, out var network) ? network
+        : IPNetwork.TryParse(text, out var network) && text.Split('/')[0] is var named && IPAddress.TryParse(named, out var first) && first.Equals(network.BaseAddress) ? network
         : null;
 
     [GeneratedRegex(@"^https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$")]

@@ -14,7 +14,8 @@ internal static class AnalyticsFeature
     {
         builder.Services.AddSettings<SearchLogOptions, SearchLogOptionsValidator>();
         builder.Services.AddSingleton<SearchLog>();
-        builder.Services.AddSingleton<IUpkeep, SearchLogExpiry>();
+        builder.Services.AddSingleton<SearchLogExpiry>();
+        builder.Services.AddSingleton<IUpkeep>(services => services.GetRequiredService<SearchLogExpiry>());
         builder.Services.AddSingleton<AnalyticsService>();
         builder.AddBackground<SearchLogWriter>(ServerRole.Api);
     }

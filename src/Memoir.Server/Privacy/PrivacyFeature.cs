@@ -29,7 +29,8 @@ internal static class PrivacyFeature
         builder.Services.AddSingleton<IJobHandler>(services => services.GetRequiredService<SubjectErasure>());
         builder.Services.AddSingleton<TenantErasure>();
         builder.Services.AddSingleton<ErasedFiles>();
-        builder.Services.AddSingleton<IUpkeep, ErasureUpkeep>();
+        builder.Services.AddSingleton<ErasureUpkeep>();
+        builder.Services.AddSingleton<IUpkeep>(services => services.GetRequiredService<ErasureUpkeep>());
         builder.Services.AddSingleton<ExportService>();
         builder.Services.AddSingleton<ImportService>();
     }

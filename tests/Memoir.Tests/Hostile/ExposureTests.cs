@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using Memoir.Tests.Server.Backups;
 using Memoir.Tests.Testing;
 
 namespace Memoir.Tests.Hostile;
@@ -36,7 +37,7 @@ public sealed class ExposureTests : IDisposable
 
         var commandLine = await File.ReadAllTextAsync($"/proc/{server.Id}/cmdline", Ct);
         var files = Directory.GetFiles(data, "*", SearchOption.AllDirectories);
-        var open = files.Where(file => (File.GetUnixFileMode(file) & (UnixFileMode)0b000_111_111) != 0).Select(Path.GetFileName);
+        var open = files.Where(file => (BackupFixture.ModeOf(file) & (UnixFileMode)0b000_111_111) != 0).Select(Path.GetFileName);
 
         Assert.Empty(open);
         Assert.Equal((UnixFileMode)0b111_000_000, File.GetUnixFileMode(data));

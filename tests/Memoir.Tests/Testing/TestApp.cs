@@ -164,7 +164,11 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         Assert.Equal(TestEngines.Current, engine);
         var values = new Dictionary<string, string?>
         {
-            ["ApiKeys"] = OperatorKey, ["DrainSeconds"] = "0", ["GlobalRateLimit"] = "off", ["TenantRateLimit"] = "off", ["BlockAfterRefusals"] = "0",
+            ["ApiKeys"] = OperatorKey,
+            ["DrainSeconds"] = "0",
+            ["GlobalRateLimit"] = "off",
+            ["TenantRateLimit"] = "off",
+            ["BlockAfterRefusals"] = "0",
         };
         var app = new TestApp(folder, values, keepFolder);
         if (engine == TestEngine.Postgres)

@@ -1,5 +1,5 @@
-using Memoir.Kit.Data.Engines;
 using System.Collections.Concurrent;
+using Memoir.Kit.Data.Engines;
 using Memoir.Kit.Limits;
 using Microsoft.Data.Sqlite;
 
@@ -11,6 +11,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns tur
     private static readonly object None = new();
 
     private readonly ConcurrentBag<Reader> _idle = [];
+    private volatile bool _isClosed;
 
     public async Task<T> RunAsync<T>(Tenant? tenant, Func<Session, Task<T>> work, CancellationToken ct)
     {
@@ -18,6 +19,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns tur
         Reader? reader = null;
         try
         {
+            ObjectDisposedException.ThrowIf(_isClosed, this); // Another process may have the file by now.
             if (!_idle.TryTake(out reader))
             {
                 reader = new Reader(open());
@@ -52,6 +54,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns tur
     public async Task<T> SnapshotAsync<T>(Func<Snapshot, Task<T>> work, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(_isClosed, this);
         using var connection = open();
         using var statements = new PreparedStatements(connection);
         statements.Execute("BEGIN", None, tenant: null);
@@ -61,6 +64,7 @@ internal sealed class SqliteReaders(Func<SqliteConnection> open, TenantTurns tur
 
     public void Dispose()
     {
+        _isClosed = true;
         while (_idle.TryTake(out var reader))
         {
             reader.Dispose();

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
-using Memoir.Server.Privacy.Exchange;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Erasure;

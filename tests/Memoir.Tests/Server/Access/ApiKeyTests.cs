@@ -18,7 +18,7 @@ public sealed class ApiKeyTests
 
         var made = await server.MakeKeyAsync("acme");
 
-        Assert.Equal(["id", "key", "prefix", "name", "tenant_id", "scopes", "created_at", "expires_at", "last_used_at"], made.Members());
+        Assert.Equal(["id", "key", "prefix", "name", "tenant_id", "scopes", "created_at", "expires_at", "last_used_at", "rate_limit"], made.Members());
         Assert.Matches("^mk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}$", made.Text("key"));
         Assert.StartsWith(made.Text("prefix")!, made.Text("key"), StringComparison.Ordinal);
         Assert.Equal(["memory:read", "memory:write"], made.GetProperty("scopes").EnumerateArray().Select(scope => scope.GetString()));

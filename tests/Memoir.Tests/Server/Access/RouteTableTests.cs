@@ -43,9 +43,9 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
     public async Task Without_a_credential_every_closed_route_is_401_with_a_challenge()
     {
         shared.App.CallerAddress = IPAddress.Parse("203.0.113.9");
-        foreach (var (method, url, mediaType) in Closed())
+        foreach (var (route, method) in Closed())
         {
-            var refused = await shared.App.CreateClient().SendAsync(method, url, method is "POST" or "PATCH" ? "{}" : null, mediaType);
+            var refused = await SendAsync(shared.App.CreateClient(), route, method);
 
             await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated");
             Assert.Equal("Bearer realm=\"memoir\"", refused.Headers.WwwAuthenticate.ToString());
@@ -64,7 +64,7 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         {
             foreach (var method in Methods(route))
             {
-                var answer = await client.SendAsync(method, Url(route), method is "POST" or "PATCH" ? "{}" : null, MediaType(route));
+                var answer = await SendAsync(client, route, method);
 
                 var isOpened = Scope(route) == scope;
                 Assert.True(
@@ -83,14 +83,15 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         await refused.RefusedAsync(HttpStatusCode.Forbidden, "insufficient-scope");
     }
 
-    private IEnumerable<(string Method, string Url, string MediaType)> Closed() =>
+    private IEnumerable<(RouteEndpoint Route, string Method)> Closed() =>
         from route in Routes()
         where route.Metadata.GetMetadata<AccessPolicy>() is { IsOpen: false }
         from method in Methods(route)
-        select (method, Url(route), MediaType(route));
+        select (route, method);
 
-    /// <summary>What the route reads: anything else is refused before anybody is asked who he is.</summary>
-    private static string MediaType(RouteEndpoint route) => route.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes[0] ?? "application/json";
+    /// <summary>With a body of the kind that the route reads, for another one is refused before anybody asks who sends it.</summary>
+    private static Task<HttpResponseMessage> SendAsync(HttpClient client, RouteEndpoint route, string method) => client.SendAsync(
+        method, Url(route), method is "POST" or "PATCH" ? "{}" : null, route.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes[0] ?? "application/json");
 
     private IEnumerable<RouteEndpoint> Routes() =>
         shared.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();

@@ -1,5 +1,4 @@
 using System.Net;
-using Memoir.Kit.Limits;
 using Memoir.Server.Limits;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using Memoir.Kit.Limits;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;

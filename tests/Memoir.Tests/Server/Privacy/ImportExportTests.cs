@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 

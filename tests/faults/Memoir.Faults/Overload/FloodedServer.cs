@@ -96,7 +96,10 @@ internal sealed class FloodedServer : IAsyncDisposable
 
     private static object Message(string tenant, int i) => new
     {
-        tenant_id = tenant, conversation_id = $"c{i % 50}", role = "user", content = $"The kettle {Word(i)} stands by the {Word(i * 3)} {Word(i * 11)}, number {i}.",
+        tenant_id = tenant,
+        conversation_id = $"c{i % 50}",
+        role = "user",
+        content = $"The kettle {Word(i)} stands by the {Word(i * 3)} {Word(i * 11)}, number {i}.",
     };
 
     private static string Word(int i) => $"word{i % 997}";

@@ -83,7 +83,7 @@ internal sealed class OverloadRun(OverloadOptions options)
         Require(loaded.FirstError?.StartsWith("503", StringComparison.Ordinal) is not false, $"J7: {loaded.FirstError}");
     }
 
-    private async Task<(List<double> Taken, int Refused)> HonestAsync(FloodedServer server, TimeSpan duration, CancellationToken ct) =>
+    private static async Task<(List<double> Taken, int Refused)> HonestAsync(FloodedServer server, TimeSpan duration, CancellationToken ct) =>
         await Pace.RunAsync(server.Process.Endpoint, server.Searches("honest"), HonestPerSecond, 4, duration, ct);
 
     private async Task<string> FloodAtAsync(FloodedServer server, int perSecond, CancellationToken ct)
