@@ -15,6 +15,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
 
     private readonly NpgsqlDataSource _source;
     private readonly NpgsqlDataSource _admin;
+    private readonly string _owner;
     private readonly PostgresWriter _writer;
     private readonly TenantTurns _turns;
 
@@ -29,6 +30,7 @@ internal sealed class PostgresEngine : IDatabaseEngine
         Location = $"postgresql://{address.Host}:{address.Port}/{address.Database}";
         _source = Open(address, options.DatabasePoolSize, options.DatabasePrepare, LongestStatement);
         _admin = Open(admin, 3, prepare: false, Unlimited); // A migration takes as long as there are rows.
+        _owner = admin.ConnectionString;
 
         // The other connections are for writes and for the limits of requests, which must not wait behind reads.
         _turns = new TenantTurns(Math.Max(1, options.DatabasePoolSize * 3 / 4), options.LongestWait);
@@ -130,7 +132,12 @@ internal sealed class PostgresEngine : IDatabaseEngine
         }
     }
 
-    public Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct) => TableRewrite.RunAsync(_admin, tables, ct);
+    public async Task<string?> RewriteAsync(IReadOnlyList<string> tables, CancellationToken ct)
+    {
+        // What the server says of each table is in details, which other connections hide: there they can hold values of rows.
+        await using var owner = Open(new NpgsqlConnectionStringBuilder(_owner) { IncludeErrorDetail = true }, 1, prepare: false, Unlimited);
+        return await TableRewrite.RunAsync(owner, tables, ct);
+    }
 
     public void Dispose()
     {
