@@ -19,6 +19,9 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
 
+    /// <summary>In place of the status of an answer that was forgotten with what it was about.</summary>
+    private const int Forgotten = StatusCodes.Status410Gone;
+
     /// <returns>Null when the caller sent no key.</returns>
     /// <exception cref="ProblemException">The key is not 1..255 printable ASCII characters.</exception>
     public static IdempotentRequest? From(HttpRequest request, string credential, ReadOnlySpan<byte> body)
@@ -43,7 +46,10 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
 
     /// <summary>Takes the key, or ends the closure with the first answer.</summary>
     /// <exception cref="IdempotencyReplayException">The request was answered before; this is that answer.</exception>
-    /// <exception cref="ProblemException">The key was used for another request: 422 <c>idempotency-key-reused</c>.</exception>
+    /// <exception cref="ProblemException">
+    /// The key was used for another request: 422 <c>idempotency-key-reused</c>. What the request did is deleted since: 409
+    /// <c>conflict</c>, for a repetition must not bring it back.
+    /// </exception>
     public async Task BeginAsync(Session session, DateTimeOffset now)
     {
         const string expire = """
@@ -72,6 +78,11 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
             throw new ProblemException(Problem.IdempotencyInProgress, "The first request with this key is still being worked on.");
         }
 
+        if (first.Fingerprint == Fingerprint && first.Status == Forgotten)
+        {
+            throw new ProblemException(Problem.Conflict, "This request was carried out before; what it stored has been deleted since. Use another key to store it anew.");
+        }
+
         throw first.Fingerprint == Fingerprint
             ? new IdempotencyReplayException(new Answer((int)first.Status.Value, first.Body, first.Location))
             : new ProblemException(Problem.IdempotencyKeyReused, "This idempotency key was used for another request within the last 24 hours.");
@@ -88,12 +99,16 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
         return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
     }
 
-    /// <summary>Removes the answers that were kept about things which are gone, by the <c>Location</c> that they stated.</summary>
+    /// <summary>
+    /// Removes the answers that were kept about things which are gone, by the <c>Location</c> that they stated. The keys stay
+    /// taken: a late repetition must not bring back what was deleted.
+    /// </summary>
     public static async Task ForgetAsync(Session session, IEnumerable<string> locations)
     {
         foreach (var location in locations)
         {
-            await session.SendAsync("DELETE FROM idempotency_keys WHERE tenant_id = @Tenant AND location = @location", new { location });
+            await session.SendAsync(
+                "UPDATE idempotency_keys SET status = @Forgotten, body = NULL, location = NULL WHERE tenant_id = @Tenant AND location = @location", new { location, Forgotten });
         }
     }
 

@@ -168,6 +168,22 @@ public sealed class SubjectErasureTests
         Assert.DoesNotContain(Subject.Canary, await RawDatabase.StateAsync(server, "acme"), StringComparison.Ordinal);
     }
 
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_late_repetition_does_not_bring_back_what_was_deleted(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var member = await server.MemberAsync("acme");
+        member.DefaultRequestHeaders.Add("Idempotency-Key", "turn-1");
+        const string body = """{"tenant_id":"acme","conversation_id":"c","role":"user","content":"The zeppelin has landed."}""";
+        var stored = await (await member.SendAsync("POST", "/v1/messages", body)).JsonAsync(HttpStatusCode.Accepted);
+        await server.As("acme").DeleteAsync($"/v1/messages/{stored.Text("id")}", Ct);
+
+        await (await member.SendAsync("POST", "/v1/messages", body)).RefusedAsync(HttpStatusCode.Conflict, "conflict");
+        await (await member.SendAsync("POST", "/v1/messages", body.Replace("landed", "gone", StringComparison.Ordinal))).RefusedAsync(HttpStatusCode.UnprocessableEntity, "idempotency-key-reused");
+
+        Assert.Equal(0, await RawDatabase.CountAsync(server, "acme", "SELECT COUNT(*) FROM memories"));
+    }
+
     [Fact]
     public async Task Only_an_administrator_erases_and_only_in_its_tenant()
     {

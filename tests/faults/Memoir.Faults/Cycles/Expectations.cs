@@ -46,6 +46,9 @@ internal sealed class ExpectedMessage(string entity, string tenant, string conve
 
     public bool InDoubt { get; private set; }
 
+    /// <summary>It was deleted once, so repetitions of its stores may be refused.</summary>
+    public bool WasDeleted { get; private set; }
+
     /// <summary>Only while in doubt: the state that the unanswered operation would have left.</summary>
     public MessageVersion? Possible { get; private set; }
 
@@ -66,6 +69,7 @@ internal sealed class ExpectedMessage(string entity, string tenant, string conve
         }
 
         Acknowledged = version;
+        WasDeleted |= version is null;
         InDoubt = false;
         Possible = null;
     }

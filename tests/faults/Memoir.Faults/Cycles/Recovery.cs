@@ -34,7 +34,10 @@ internal sealed class Recovery(Api api, Ledger ledger)
         }
     }
 
-    /// <summary>Sends acknowledged operations again: the first answer must come back, byte for byte, without a second effect.</summary>
+    /// <summary>
+    /// Sends acknowledged operations again: the first answer must come back, byte for byte, without a second effect; or a
+    /// refusal, where the message was deleted since.
+    /// </summary>
     public async Task ReplayAsync(IReadOnlyList<Operation> acknowledged, Random random, CancellationToken ct)
     {
         var keyed = acknowledged.Where(operation => operation is { Key: not null, ApiKey: null }).ToArray();
@@ -46,6 +49,11 @@ internal sealed class Recovery(Api api, Ledger ledger)
         foreach (var operation in random.GetItems(keyed, Math.Min(ReplaysPerCycle, keyed.Length)))
         {
             var answer = await api.SendAsync(operation, ct);
+            if (answer.Status == 409 && operation.Changes.Any(change => change.Message.WasDeleted))
+            {
+                continue;
+            }
+
             if (!answer.IsReplay || answer.Status != operation.AnsweredStatus || !answer.Body.AsSpan().SequenceEqual(operation.AnsweredBody))
             {
                 ledger.Report("duplicated", operation.Title, $"was not replayed: {answer.Status} {answer.Excerpt}");
