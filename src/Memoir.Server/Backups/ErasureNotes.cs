@@ -1,5 +1,6 @@
 using System.Text;
 using Memoir.Kit.Files;
+using Memoir.Server.Privacy.Erasure;
 
 namespace Memoir.Server.Backups;
 
@@ -9,7 +10,7 @@ namespace Memoir.Server.Backups;
 /// </summary>
 internal static class ErasureNotes
 {
-    public const string FileName = "erasures.jsonl";
+    public const string FileName = ErasureLedger.FileName;
 
     /// <summary>Adds the lines of one folder's file that the other's lacks; nothing happens where there are none.</summary>
     /// <exception cref="IOException">The storage refused it.</exception>
