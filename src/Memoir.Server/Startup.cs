@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Memoir.Kit.Audit.Chain;
 using Memoir.Kit.Data;
+using Memoir.Kit.Data.Sqlite.Recovery;
 using Memoir.Kit.Files;
 using Memoir.Kit.Security;
 using Memoir.Kit.Settings;
@@ -58,6 +60,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
     public Task<(int Applied, string Location)> MigrateAsync(CancellationToken ct) => UseAsync(async services =>
     {
         PrepareFolder(services.GetRequiredService<IOptions<DatabaseOptions>>().Value);
+        RefuseVanished(services.GetRequiredService<IOptions<DatabaseOptions>>().Value);
         var database = services.GetRequiredService<Database>();
         return (await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), ct), database.Location);
     });
@@ -116,6 +119,7 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         }
 
         PrepareFolder(options);
+        RefuseVanished(options);
         services.GetRequiredService<ArchiveFolder>().Prepare();
         services.GetRequiredService<InstanceKeys>();
         var database = services.GetRequiredService<Database>();
@@ -168,6 +172,22 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         }
 
         await app.WaitForShutdownAsync();
+    }
+
+    /// <summary>Nothing shows that an empty file was full; what was signed about the audit chains of a database shows that there was one.</summary>
+    /// <exception cref="StartupException">The database file is empty or gone, and its checkpoints are there.</exception>
+    private static void RefuseVanished(DatabaseOptions options)
+    {
+        if (options.IsPostgres || new FileInfo(options.ResolveSqlitePath()) is { Exists: true, Length: > 0 } || SqliteReplacement.IsInterrupted(options.ResolveSqlitePath()))
+        {
+            return; // An interrupted recovery has its own answer.
+        }
+
+        var checkpoints = Path.Combine(options.ResolveDataDirectory(), CheckpointWriter.FileName);
+        if (new FileInfo(checkpoints) is { Exists: true, Length: > 0 })
+        {
+            throw new StartupException($"{options.ResolveSqlitePath()} is empty or gone, and {checkpoints} says that there was a database. memoir recover puts the newest good backup in its place. To begin with an empty database move that file away.");
+        }
     }
 
     /// <exception cref="StartupException">The folder of the data cannot be made or used.</exception>

@@ -33,7 +33,7 @@ if [ "$named" = 0 ]; then
 fi
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
-dotnet build -c Release -v quiet --nologo tests/faults/Memoir.Faults
+dotnet build -c Release -v quiet --nologo -p:RunAnalyzers=false tests/faults/Memoir.Faults # The ordinary build has run them.
 
 # Everything temporary lies in one folder, so that what is still mounted when a run is broken off can be found.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/memoir-faults.XXXXXX")
@@ -61,7 +61,7 @@ run() {
 broken() {
   local folder=artifacts/seeded-fault/$1
   if [ "$(cat "$folder/run" 2>/dev/null)" != $$ ]; then
-    dotnet build -c Release -v quiet --nologo "-p:SeededFault=$1" src/Memoir.Kit >&2
+    dotnet build -c Release -v quiet --nologo -p:RunAnalyzers=false "-p:SeededFault=$1" src/Memoir.Kit >&2
     rm -rf "$folder/server"
     cp -r artifacts/bin/Memoir.Server/release "$folder/server"
     cp "$folder/bin/Memoir.Kit/release/Memoir.Kit.dll" "$folder/server/"
@@ -109,7 +109,7 @@ skip() {
 kill9() {
   local limit=()
   { $quick || [ -n "$cycles" ]; } && limit=(--search-limit 200)
-  run kill9 --cycles "$(count 200 8)" "${limit[@]}"
+  run kill9 --cycles "$(count 200 5)" "${limit[@]}"
   run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AckBeforeCommit
   run kill9 --cycles 20 --expect-loss --search-limit 0 --server "$(broken Storage)" --seeded AuditApart
 }
@@ -149,7 +149,7 @@ full() {
 
 recovery() {
   local size=(--messages 1000000) kills=()
-  $quick && size=(--messages 10000) && kills=(--kills 12)
+  $quick && size=(--messages 10000) && kills=(--kills 6)
   run recovery --cycles "$(count 1 1)" "${size[@]}" "${kills[@]}" --search-limit 30
   # A checkpoint just before the kill leaves nothing in the log to lose; such a cycle tells nothing, so there are more.
   run recovery --cycles 6 --messages 2000 "${kills[@]}" --search-limit 0 --expect-loss --server "$(broken Storage)" --seeded DropLogAtStart

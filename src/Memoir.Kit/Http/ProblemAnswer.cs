@@ -38,6 +38,9 @@ public static class ProblemAnswer
         }
     }
 
+    /// <summary>A refusal that a handler returns rather than throws, where so many are refused that the throwing would count.</summary>
+    public static IResult AsResult(ProblemException refusal) => new Result(refusal);
+
     /// <summary>The same problem as one element of a batch answer.</summary>
     public static JsonElement AsElement(ProblemException refusal, string instance, string requestId)
     {
@@ -78,5 +81,10 @@ public static class ProblemAnswer
         }
 
         return buffer.ToArray();
+    }
+
+    private sealed class Result(ProblemException refusal) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => WriteAsync(httpContext, refusal);
     }
 }

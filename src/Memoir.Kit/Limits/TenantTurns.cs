@@ -6,18 +6,33 @@ namespace Memoir.Kit.Limits;
 /// <summary>
 /// A number of places for work that would slow all down if there were more of it at once. Who finds none waits; those that
 /// wait come by turns of their tenants, so that however many wait for one tenant, another's is the next but one. Nobody waits
-/// for longer than is of use, and no more wait than can be told so in time.
+/// for longer than is of use, and no more wait than can be told so in time. A burst is waited out: where a tenant's queue has
+/// been there for a second, there is more to do than can be done, and it is kept so short that who gets in waits no longer
+/// than three times what the work takes.
 /// </summary>
-public sealed class TenantTurns(int places, TimeSpan longestWait)
+public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? time = null)
 {
     private const int MostWaiting = 1024;
 
     /// <summary>One tenant may fill this part of the queue.</summary>
     private const int LaneShare = 2;
 
+    /// <summary>How many wait for each place in a queue that stands.</summary>
+    private const int MostInStanding = 3;
+
+    /// <summary>Tenants whose queues are empty and may be full again in a moment.</summary>
+    private const int MostIdleLanes = 1024;
+
+    private static readonly TimeSpan Burst = TimeSpan.FromSeconds(1);
+
+    /// <summary>A queue that was empty for less than this was never gone.</summary>
+    private static readonly TimeSpan Gap = TimeSpan.FromMilliseconds(100);
+
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Queue<TaskCompletionSource>> _lanes = new(StringComparer.Ordinal);
-    private readonly Queue<string> _turns = new();
+    private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
+    private readonly Queue<Lane> _turns = new();
+    private readonly int _mostInStanding = MostInStanding * places;
     private int _free = places;
     private int _waiting;
 
@@ -33,22 +48,31 @@ public sealed class TenantTurns(int places, TimeSpan longestWait)
                 return Task.CompletedTask;
             }
 
-            var name = tenant?.Id ?? "";
-            if (!_lanes.TryGetValue(name, out var lane))
-            {
-                _lanes.Add(name, lane = new Queue<TaskCompletionSource>());
-                _turns.Enqueue(name);
-            }
-
-            if (_waiting >= MostWaiting || lane.Count >= MostWaiting / LaneShare)
+            var lane = LaneOf(tenant?.Id ?? "");
+            if (IsFull(lane))
             {
                 throw Overloaded();
             }
 
+            if (lane.Waiting.Count == 0)
+            {
+                lane.Fill(_time);
+                _turns.Enqueue(lane);
+            }
+
             var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            lane.Enqueue(waiter);
+            lane.Waiting.Enqueue(waiter);
             _waiting++;
             return WaitAsync(waiter, ct);
+        }
+    }
+
+    /// <summary>The refusal that <see cref="EnterAsync"/> would throw now, for who asks before other work: an exception costs a good part of it.</summary>
+    public ProblemException? Foresee(Tenant tenant)
+    {
+        lock (_gate)
+        {
+            return _free == 0 && _lanes.TryGetValue(tenant.Id, out var lane) && IsFull(lane) ? Overloaded() : null;
         }
     }
 
@@ -56,18 +80,17 @@ public sealed class TenantTurns(int places, TimeSpan longestWait)
     {
         lock (_gate)
         {
-            while (_turns.TryDequeue(out var name))
+            while (_turns.TryDequeue(out var lane))
             {
-                var lane = _lanes[name];
-                var isTaken = lane.TryDequeue(out var waiter) && waiter.TrySetResult();
-                _waiting -= waiter is null ? 0 : 1;
-                if (lane.Count > 0)
+                var isTaken = lane.Waiting.Dequeue().TrySetResult();
+                _waiting--;
+                if (lane.Waiting.Count > 0)
                 {
-                    _turns.Enqueue(name);
+                    _turns.Enqueue(lane);
                 }
                 else
                 {
-                    _lanes.Remove(name);
+                    lane.EmptiedAt = _time.GetTimestamp();
                 }
 
                 if (isTaken)
@@ -78,6 +101,30 @@ public sealed class TenantTurns(int places, TimeSpan longestWait)
 
             _free++;
         }
+    }
+
+    private bool IsFull(Lane lane)
+    {
+        var stands = lane.Waiting.Count > 0 && _time.GetElapsedTime(lane.FilledAt) > Burst;
+        return _waiting >= MostWaiting || lane.Waiting.Count >= (stands ? _mostInStanding : MostWaiting / LaneShare);
+    }
+
+    private Lane LaneOf(string name)
+    {
+        if (!_lanes.TryGetValue(name, out var lane))
+        {
+            if (_lanes.Count >= MostIdleLanes)
+            {
+                foreach (var idle in _lanes.Where(one => one.Value.Waiting.Count == 0).Select(one => one.Key).ToList())
+                {
+                    _lanes.Remove(idle);
+                }
+            }
+
+            _lanes.Add(name, lane = new Lane());
+        }
+
+        return lane;
     }
 
     private async Task WaitAsync(TaskCompletionSource waiter, CancellationToken ct)
@@ -93,4 +140,23 @@ public sealed class TenantTurns(int places, TimeSpan longestWait)
     }
 
     private static ProblemException Overloaded() => new(Problem.Overloaded, "Too many requests are waiting; send this one again in a moment.");
+
+    /// <summary>Who waits for one tenant.</summary>
+    private sealed class Lane
+    {
+        public Queue<TaskCompletionSource> Waiting { get; } = new();
+
+        /// <summary>Since when somebody waits here without a pause.</summary>
+        public long FilledAt { get; private set; }
+
+        public long? EmptiedAt { get; set; }
+
+        public void Fill(TimeProvider time)
+        {
+            if (EmptiedAt is not { } emptied || time.GetElapsedTime(emptied) > Gap)
+            {
+                FilledAt = time.GetTimestamp();
+            }
+        }
+    }
 }

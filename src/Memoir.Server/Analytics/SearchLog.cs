@@ -106,6 +106,30 @@ internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> option
         return kept.Count;
     }
 
+    /// <summary>What was recorded, in the order of the ids, which is nearly that of time.</summary>
+    /// <param name="session">The tenant's.</param>
+    /// <param name="userId">Only the searches that named this user; null for all.</param>
+    /// <param name="after">The last one of the portion before; all zero for the first.</param>
+    /// <param name="limit">Ends a portion.</param>
+    public static Task<IReadOnlyList<SearchRecord>> ListAsync(Session session, string? userId, Guid after, int limit) =>
+        userId is null ? SearchLogStore.ListAsync(session, after, limit) : SearchLogStore.ListOfUserAsync(session, userId, after, limit);
+
+    /// <summary>Whether records of the session's tenant are kept: not before it has stored something.</summary>
+    public static async Task<bool> IsKeptAsync(Session session) => await SearchLogStore.FindErasedAtAsync(session) is not null;
+
+    /// <summary>Brings records back into the session's tenant; what is there already is left as it is.</summary>
+    /// <returns>How many were not there.</returns>
+    public static async Task<int> RestoreAsync(Session session, IReadOnlyList<SearchRecord> records)
+    {
+        var restored = 0;
+        foreach (var record in records)
+        {
+            restored += await SearchLogStore.InsertAsync(session, record) ? 1 : 0;
+        }
+
+        return restored;
+    }
+
     /// <summary>Erases what the session's tenant searched, here and in the memory of every process.</summary>
     /// <returns>How many rows went.</returns>
     public static async Task<int> EraseAllAsync(Session session, DateTimeOffset now)

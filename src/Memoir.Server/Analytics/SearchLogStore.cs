@@ -5,16 +5,32 @@ namespace Memoir.Server.Analytics;
 /// <summary>All SQL about recorded searches.</summary>
 internal static class SearchLogStore
 {
-    public static Task InsertManyAsync(Session session, IReadOnlyList<SearchRecord> records)
+    private const string Columns = "tenant_id, id, at, user_id, conversation_id, query, hits, degraded, milliseconds";
+
+    /// <summary>A write whose outcome was not known is done again.</summary>
+    private const string Insert = $"""
+        INSERT INTO search_log ({Columns})
+        VALUES (@Tenant, @Id, @At, @UserId, @ConversationId, @Query, @Hits, @Degraded, @Milliseconds)
+        ON CONFLICT (tenant_id, id) DO NOTHING
+        """;
+
+    public static Task InsertManyAsync(Session session, IReadOnlyList<SearchRecord> records) => session.SendManyAsync(Insert, records);
+
+    /// <returns>False when it is there already.</returns>
+    public static async Task<bool> InsertAsync(Session session, SearchRecord record) => await session.ExecuteAsync(Insert, record) == 1;
+
+    public static Task<IReadOnlyList<SearchRecord>> ListAsync(Session session, Guid after, int limit) => session.QueryAsync<SearchRecord>(
+        $"SELECT {Columns} FROM search_log WHERE tenant_id = @Tenant AND id > @after ORDER BY id LIMIT @limit", new { after, limit });
+
+    public static Task<IReadOnlyList<SearchRecord>> ListOfUserAsync(Session session, string userId, Guid after, int limit)
     {
-        // A write whose outcome was not known is done again.
-        const string sql = """
-            INSERT INTO search_log (tenant_id, id, at, user_id, conversation_id, query, hits, degraded, milliseconds)
-            VALUES (@Tenant, @Id, @At, @UserId, @ConversationId, @Query, @Hits, @Degraded, @Milliseconds)
-            ON CONFLICT (tenant_id, id) DO NOTHING
+        const string sql = $"""
+            SELECT {Columns} FROM search_log
+            WHERE tenant_id = @Tenant AND user_id = @userId AND id > @after
+            ORDER BY id LIMIT @limit
             """;
 
-        return session.SendManyAsync(sql, records);
+        return session.QueryAsync<SearchRecord>(sql, new { userId, after, limit });
     }
 
     /// <returns>When searches were erased last; 0 for never, null for a tenant that is not known.</returns>

@@ -89,6 +89,9 @@ public sealed record ImportReport
     /// <summary>Memories that were there already, as they are in the file.</summary>
     public required long Unchanged { get; init; }
 
+    /// <summary>Recorded searches that are there now and were not before.</summary>
+    public required long Searches { get; init; }
+
     /// <summary>Lines that were refused.</summary>
     public required long Refused { get; init; }
 

@@ -55,6 +55,11 @@ internal static class RecallFeature
         HttpContext http, SearchRequest request, RecallService recall, MemoryReader memories, CancellationToken ct)
     {
         var tenant = Caller.Of(http).ActIn(http, request.TenantId);
+        if (recall.Foresee(tenant) is { } refusal)
+        {
+            return ProblemAnswer.AsResult(refusal);
+        }
+
         var most = http.RequestServices.GetRequiredService<IOptions<RecallOptions>>().Value.MaxResults;
         var question = SearchQuery.Check(request, most);
         var answer = await recall.SearchAsync(tenant, question, ct);

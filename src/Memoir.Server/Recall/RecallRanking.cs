@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Kit.Http;
 using Memoir.Kit.Limits;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
@@ -17,6 +18,9 @@ internal sealed class RecallRanking(MemoryReader memories, QuestionVectors vecto
     private const string NewModel = "vectors of a new embedding model are still being made; words cover what has none yet";
 
     private readonly TenantTurns _turns = new(Environment.ProcessorCount, options.Value.LongestWait);
+
+    /// <summary>The refusal that a search of the tenant would end with now; null when it may go on.</summary>
+    public ProblemException? Foresee(Tenant tenant) => _turns.Foresee(tenant);
 
     public async Task<RankedHits> RankAsync(
         Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Memoir.Kit.Data;
+using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry.Tracing;
 using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
@@ -12,6 +13,9 @@ namespace Memoir.Server.Recall;
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
 internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, RecallRanking ranking, SearchLog searches, TimeProvider time)
 {
+    /// <inheritdoc cref="RecallRanking.Foresee"/>
+    public ProblemException? Foresee(Tenant tenant) => ranking.Foresee(tenant);
+
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {
         using var span = Spans.Start("memory search");

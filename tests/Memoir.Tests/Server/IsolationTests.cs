@@ -190,7 +190,7 @@ public sealed partial class IsolationTests
 
             await a.SearchAsync(CanaryA);
             await b.SearchAsync(CanaryB);
-            await server.Services.GetRequiredService<Memoir.Server.Analytics.SearchLogWriter>().FlushAsync(Ct);
+            await server.WriteSearchesAsync();
             var jobB = (await b.ReadAsync("/v1/jobs")).Each("id").Single();
             return new World(a, b, messageA, messageB, keyB.Text("id")!, cursor, jobB);
         }

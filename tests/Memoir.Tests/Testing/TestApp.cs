@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Server.Analytics;
 using Memoir.Server.Retention;
 
 namespace Memoir.Tests.Testing;
@@ -92,6 +93,9 @@ internal sealed class TestApp : WebApplicationFactory<Program>
         {
         }
     }
+
+    /// <summary>Searches wait in memory until they are written down.</summary>
+    public Task WriteSearchesAsync() => Services.GetRequiredService<SearchLogWriter>().FlushAsync(CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {

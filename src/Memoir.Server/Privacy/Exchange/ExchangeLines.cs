@@ -119,6 +119,33 @@ public sealed record VersionLine
     public required JsonElement Snapshot { get; init; }
 }
 
+/// <summary>What was asked, and how much was found: after all memories.</summary>
+public sealed record SearchLine
+{
+    public const string Kind = "search";
+
+    public string Line { get; init; } = Kind;
+
+    public required Guid Id { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>Whose memories were asked for; null for everybody's.</summary>
+    public string? UserId { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    /// <summary>As it is recorded: its beginning, where it was longer.</summary>
+    public required string Query { get; init; }
+
+    public required long Hits { get; init; }
+
+    /// <summary>Vectors could have no part in the answer.</summary>
+    public required bool Degraded { get; init; }
+
+    public required double Milliseconds { get; init; }
+}
+
 /// <summary>What stands at the end: without it the export was cut off.</summary>
 public sealed record EndLine
 {
@@ -129,6 +156,8 @@ public sealed record EndLine
     public required long Memories { get; init; }
 
     public required long Versions { get; init; }
+
+    public required long Searches { get; init; }
 
     /// <summary>SHA-256 of all lines before this one, each with its line feed.</summary>
     public required string Sha256 { get; init; }
@@ -165,5 +194,6 @@ internal static class ExchangeLines
 [JsonSerializable(typeof(HeaderLine))]
 [JsonSerializable(typeof(MemoryLine))]
 [JsonSerializable(typeof(VersionLine))]
+[JsonSerializable(typeof(SearchLine))]
 [JsonSerializable(typeof(EndLine))]
 internal sealed partial class ExchangeJson : JsonSerializerContext;

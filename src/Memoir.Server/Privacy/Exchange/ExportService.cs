@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Retention.Archive;
@@ -75,7 +76,8 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
             }
         }
 
-        await stream.WriteAsync(ExchangeLines.Write(new EndLine { Memories = memories, Versions = versions, Sha256 = stream.Checksum }));
+        var searches = await WriteSearchesAsync(export, stream);
+        await stream.WriteAsync(ExchangeLines.Write(new EndLine { Memories = memories, Versions = versions, Searches = searches, Sha256 = stream.Checksum }));
         await stream.FlushAsync();
     }
 
@@ -99,6 +101,27 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
             }
 
             if (!portion.IsCut && portion.Items.Count < PortionSize)
+            {
+                return written;
+            }
+        }
+    }
+
+    private async Task<long> WriteSearchesAsync(Export export, ExportStream stream)
+    {
+        var (written, after) = (0L, Guid.Empty);
+        while (true)
+        {
+            var portion = await ReadAsync(export, session => SearchLog.ListAsync(session, export.UserId, after, PortionSize));
+            foreach (var search in portion)
+            {
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(search)));
+                written++;
+                after = search.Id;
+            }
+
+            await stream.FlushAsync();
+            if (portion.Count < PortionSize)
             {
                 return written;
             }
@@ -145,6 +168,18 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         ArchivedAt = memory.ArchivedAt,
         RestoredAt = memory.RestoredAt,
         SupersededBy = memory.SupersededBy,
+    };
+
+    private static SearchLine LineOf(SearchRecord search) => new()
+    {
+        Id = search.Id,
+        At = search.At,
+        UserId = search.UserId,
+        ConversationId = search.ConversationId,
+        Query = search.Query,
+        Hits = search.Hits,
+        Degraded = search.Degraded != 0,
+        Milliseconds = search.Milliseconds,
     };
 
     private static VersionLine LineOf(ExchangedVersion version) => new()

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
+using Memoir.Server.Analytics;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
@@ -17,12 +18,15 @@ internal sealed class IncomingMemory(long number, ExchangedMemory memory)
     public List<ExchangedVersion> Versions { get; } = [];
 }
 
+/// <summary>A recorded search of an export, on its way back.</summary>
+internal sealed record IncomingSearch(long Number, SearchRecord Search);
+
 /// <summary>Reads an export line by line: what is wrong with one line is said of that line, and the others are read on.</summary>
 internal sealed class ImportLines(Stream stream) : IDisposable
 {
     private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private (long Memories, long Versions) _read;
+    private (long Memories, long Versions, long Searches) _read;
     private long _number;
     private bool _hasHeader;
     private bool _isOver;
@@ -30,32 +34,23 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     /// <summary>The memory whose line told that the one before has no more versions.</summary>
     private IncomingMemory? _held;
 
+    /// <summary>The search whose line told that there are no more memories.</summary>
+    private IncomingSearch? _search;
+
     /// <summary>What is said of lines that were refused.</summary>
     public Action<long, string> Refused { get; set; } = (_, _) => { };
 
     /// <summary>The end was there, and all that it speaks of.</summary>
     public bool IsComplete { get; private set; }
 
-    /// <summary>The next memory with its versions; null at the end.</summary>
+    /// <summary>The next memory with its versions; null when there are no more.</summary>
     /// <exception cref="ProblemException">413: a line is too long. 400: the first line is not that of an export.</exception>
     public async Task<IncomingMemory?> NextAsync(CancellationToken ct)
     {
         var memory = _held;
         _held = null;
-        while (await _lines.ReadAsync(ct))
+        while (_search is null && await AdvanceAsync(ct) is { IsEmpty: false } line)
         {
-            _number++;
-            if (_lines.IsTooLong)
-            {
-                throw new ProblemException(Problem.PayloadTooLarge, $"Line {_number} is longer than {ExchangeLines.LongestLine} bytes.");
-            }
-
-            var line = Trimmed(_lines.Line);
-            if (line.IsEmpty)
-            {
-                continue;
-            }
-
             var next = Take(line.Span, memory);
             if (next is not null && memory is not null)
             {
@@ -66,16 +61,50 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             memory = next ?? memory;
         }
 
+        return memory;
+    }
+
+    /// <summary>The next search, when there are no more memories; null at the end.</summary>
+    /// <exception cref="ProblemException">413: a line is too long.</exception>
+    public async Task<IncomingSearch?> NextSearchAsync(CancellationToken ct)
+    {
+        while (_search is null && await AdvanceAsync(ct) is { IsEmpty: false } line)
+        {
+            Take(line.Span, memory: null);
+        }
+
+        var search = _search;
+        _search = null;
+        return search;
+    }
+
+    public void Dispose() => _hash.Dispose();
+
+    /// <returns>The next line that is not empty; nothing at the end.</returns>
+    private async Task<ReadOnlyMemory<byte>> AdvanceAsync(CancellationToken ct)
+    {
+        while (await _lines.ReadAsync(ct))
+        {
+            _number++;
+            if (_lines.IsTooLong)
+            {
+                throw new ProblemException(Problem.PayloadTooLarge, $"Line {_number} is longer than {ExchangeLines.LongestLine} bytes.");
+            }
+
+            if (Trimmed(_lines.Line) is { IsEmpty: false } line)
+            {
+                return line;
+            }
+        }
+
         if (!IsComplete && !_isOver)
         {
             _isOver = true;
             Refused(_number, "the end line is missing or does not fit: the file was cut short or changed");
         }
 
-        return memory;
+        return default;
     }
-
-    public void Dispose() => _hash.Dispose();
 
     /// <returns>The memory that begins with this line; null when it is another line.</returns>
     private IncomingMemory? Take(ReadOnlySpan<byte> line, IncomingMemory? memory)
@@ -91,7 +120,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             else if (kind == EndLine.Kind)
             {
                 var end = ExchangeLines.Read<EndLine>(line);
-                IsComplete = (end.Memories, end.Versions) == _read && end.Sha256 == Convert.ToHexStringLower(_hash.GetCurrentHash());
+                IsComplete = (end.Memories, end.Versions, end.Searches) == _read && end.Sha256 == Convert.ToHexStringLower(_hash.GetCurrentHash());
                 return null;
             }
 
@@ -101,6 +130,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             {
                 case HeaderLine.Kind:
                     return null;
+                case MemoryLine.Kind when _read.Searches > 0:
+                    _read.Memories++;
+                    throw new ProblemException(Problem.InvalidBody, "line: memories stand before the searches");
                 case MemoryLine.Kind:
                     _read.Memories++;
                     return new IncomingMemory(_number, RowOf(ExchangeLines.Read<MemoryLine>(line)));
@@ -114,8 +146,12 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 
                     memory.Versions.Add(version);
                     return null;
+                case SearchLine.Kind:
+                    _read.Searches++;
+                    _search = new IncomingSearch(_number, RowOf(ExchangeLines.Read<SearchLine>(line)));
+                    return null;
                 default:
-                    throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, end");
+                    throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, search, end");
             }
         }
         catch (ProblemException refusal) when (_hasHeader)
@@ -219,6 +255,31 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             Actor = line.Actor,
             At = line.At,
             Snapshot = Snapshots.Respell(line.Snapshot),
+        };
+    }
+
+    private static SearchRecord RowOf(SearchLine line)
+    {
+        var checks = new FieldChecks()
+            .Length("user_id", line.UserId, 1, 255).Length("conversation_id", line.ConversationId, 1, 255)
+            .Length("query", line.Query, 1, SearchRecord.LongestQuery).Range("milliseconds", line.Milliseconds, 0, double.MaxValue);
+        if (line.Hits < 0)
+        {
+            checks.Add("hits", "must be 0 or more");
+        }
+
+        checks.ThrowIfAny();
+        return new SearchRecord
+        {
+            TenantId = "", // Decided in the write.
+            Id = line.Id,
+            At = line.At,
+            UserId = line.UserId,
+            ConversationId = line.ConversationId,
+            Query = line.Query,
+            Hits = line.Hits,
+            Degraded = line.Degraded ? 1 : 0,
+            Milliseconds = line.Milliseconds,
         };
     }
 }

@@ -1,5 +1,6 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
+using Memoir.Server.Analytics;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
@@ -11,13 +12,15 @@ namespace Memoir.Server.Privacy.Exchange;
 /// <summary>Brings an export back with its history and its provenance, portion by portion; what is there already is left as it is.</summary>
 internal sealed class ImportService(Database database, RecallIndexes indexes, MemoryVectors vectors, ErasureRecords erasures, TimeProvider time)
 {
+    private const string ErasedSince = "was erased since it was stored";
+
     private const int PortionSize = 200;
     private const long PortionCharacters = 2_000_000;
     private const int MostErrors = 1000;
 
     public async Task<ImportReport> RunAsync(Tenant tenant, Stream stream, Writer writer, CancellationToken ct)
     {
-        var report = new ImportReport { TenantId = tenant.Id, Imported = 0, Versions = 0, Unchanged = 0, Refused = 0, Complete = false, Errors = [] };
+        var report = new ImportReport { TenantId = tenant.Id, Imported = 0, Versions = 0, Unchanged = 0, Searches = 0, Refused = 0, Complete = false, Errors = [] };
         var errors = new List<ImportError>();
         var refused = 0L;
         using var lines = new ImportLines(stream)
@@ -58,9 +61,67 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
             if (next is null)
             {
-                return report with { Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
+                var searches = await StoreSearchesAsync(tenant, lines, writer, ct);
+                return report with { Searches = searches, Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
             }
         }
+    }
+
+    /// <returns>How many were not there.</returns>
+    private async Task<long> StoreSearchesAsync(Tenant tenant, ImportLines lines, Writer writer, CancellationToken ct)
+    {
+        var portion = new List<IncomingSearch>();
+        for (var stored = 0L; ; portion.Clear())
+        {
+            while (portion.Count < PortionSize && await lines.NextSearchAsync(ct) is { } search)
+            {
+                portion.Add(search);
+            }
+
+            if (portion.Count == 0)
+            {
+                return stored;
+            }
+
+            var result = await StoreAsync(tenant, portion, writer, ct);
+            stored += result.Imported;
+            result.Refusals.ForEach(refusal => lines.Refused(refusal.Line, refusal.Reason));
+        }
+    }
+
+    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingSearch> portion, Writer writer, CancellationToken ct)
+    {
+        var now = time.Now();
+        return database.WriteAsync(tenant, async session =>
+        {
+            var result = new Stored(0, 0, 0, []);
+            if (!await SearchLog.IsKeptAsync(session))
+            {
+                result.Refusals.AddRange(portion.Select(one => new ImportError(one.Number, "searches are kept of tenants that have stored something")));
+                return result;
+            }
+
+            var kept = new List<SearchRecord>();
+            foreach (var (number, search) in portion.DistinctBy(one => one.Search.Id))
+            {
+                if (await erasures.IsErasedAsync(session, search.UserId, search.At))
+                {
+                    result.Refusals.Add(new ImportError(number, ErasedSince));
+                }
+                else
+                {
+                    kept.Add(search);
+                }
+            }
+
+            var restored = await SearchLog.RestoreAsync(session, kept);
+            if (restored > 0)
+            {
+                await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "search.import", null, restored, writer.RequestId), now);
+            }
+
+            return result with { Imported = restored };
+        }, ct);
     }
 
     private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingMemory> portion, Writer writer, CancellationToken ct)
@@ -94,7 +155,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 }
                 else if (await erasures.IsErasedAsync(session, memory.UserId, memory.StoredAt))
                 {
-                    result.Refusals.Add(new ImportError(incoming.Number, "was erased since it was stored"));
+                    result.Refusals.Add(new ImportError(incoming.Number, ErasedSince));
                 }
                 else if (ids.Add(memory.Id))
                 {

@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Limits;
+using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 
 namespace Memoir.Tests.Kit.Limits;
@@ -94,5 +95,58 @@ public sealed class TenantTurnsTests
         turns.Leave();
 
         await staying;
+    }
+
+    [Fact]
+    public async Task A_queue_that_has_stood_for_a_second_is_kept_short_and_another_tenants_is_not()
+    {
+        var time = new ManualTime();
+        var turns = new TenantTurns(2, Long, time);
+        await turns.EnterAsync(Flood, Ct);
+        await turns.EnterAsync(Flood, Ct);
+        Task[] burst = [.. Enumerable.Range(0, 100).Select(_ => turns.EnterAsync(Flood, Ct))];
+        Assert.Null(turns.Foresee(Flood));
+
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        var refused = Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
+        Assert.Equal(Problem.Overloaded, refused.Problem);
+        Assert.Equal(Problem.Overloaded, turns.Foresee(Flood)?.Problem);
+        Assert.Null(turns.Foresee(Other));
+        _ = turns.EnterAsync(Other, Ct);
+
+        // Who waited already is served; then there is room for three to each place.
+        for (var i = 0; i < 95; i++)
+        {
+            turns.Leave();
+        }
+
+        await Task.WhenAll(burst[..94]);
+        Assert.False(burst[94].IsCompleted);
+        Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
+        turns.Leave();
+        _ = turns.EnterAsync(Flood, Ct);
+        Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
+    }
+
+    [Theory]
+    [InlineData(50, true)]
+    [InlineData(150, false)]
+    public async Task A_queue_that_was_empty_for_a_moment_was_never_gone(int milliseconds, bool stands)
+    {
+        var time = new ManualTime();
+        var turns = new TenantTurns(1, Long, time);
+        await turns.EnterAsync(Flood, Ct);
+        var first = turns.EnterAsync(Flood, Ct);
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        turns.Leave();
+        await first;
+
+        time.Advance(TimeSpan.FromMilliseconds(milliseconds));
+        for (var i = 0; i < 3; i++)
+        {
+            _ = turns.EnterAsync(Flood, Ct);
+        }
+
+        Assert.Equal(stands, turns.Foresee(Flood) is not null);
     }
 }

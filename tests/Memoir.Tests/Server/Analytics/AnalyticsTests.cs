@@ -103,7 +103,7 @@ public sealed class AnalyticsTests
             server.Time.Advance(TimeSpan.FromSeconds(1));
         }
 
-        await server.Services.GetRequiredService<SearchLogWriter>().FlushAsync(Ct);
+        await server.WriteSearchesAsync();
         var answer = await client.ReadAsync(Route);
 
         var searches = answer.GetProperty("searches");
@@ -133,7 +133,7 @@ public sealed class AnalyticsTests
             }
         }
 
-        await server.Services.GetRequiredService<SearchLogWriter>().FlushAsync(Ct);
+        await server.WriteSearchesAsync();
         var own = await (await server.MemberAsync("acme", "admin")).ReadAsync(Route);
         var foreign = await (await server.MemberAsync("acme", "admin")).GetAsync($"{Route}?tenant_id=other", Ct);
 

@@ -225,7 +225,7 @@ public sealed class SearchLogTests
         Assert.Equal(1, await RowsAsync(server, "acme", "user_id = 'ben'"));
     }
 
-    private static Task FlushAsync(TestApp server) => server.Services.GetRequiredService<SearchLogWriter>().FlushAsync(Ct);
+    private static Task FlushAsync(TestApp server) => server.WriteSearchesAsync();
 
     private static Task<long> RowsAsync(TestApp server, string tenant, string condition = "1 = 1") =>
         RawDatabase.CountAsync(server, tenant, string.Create(CultureInfo.InvariantCulture, $"{Count} WHERE tenant_id = '{tenant}' AND {condition}"));

@@ -57,6 +57,31 @@ public sealed class RecoverSqliteTests : IDisposable
         Assert.Equal(23, await CountAsync());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_empty_or_missing_file_is_no_new_database_where_there_was_one(bool isEmpty)
+    {
+        await StoreAsync("before", 5);
+        await BackUpAsync();
+        File.Delete(Database);
+        File.Delete(Database + "-wal");
+        File.Delete(Database + "-shm");
+        if (isEmpty)
+        {
+            await File.WriteAllBytesAsync(Database, [], Ct);
+        }
+
+        var start = await ServerProcess.RefuseAsync(_folder);
+        var migrate = await ServerProcess.RunAsync(_folder, "migrate");
+        var ending = await RecoverAsync();
+
+        Assert.Equal((78, 78), (start.Code, migrate.Code));
+        Assert.Contains("says that there was a database. memoir recover", Assert.Single(start.ErrorLines), StringComparison.Ordinal);
+        Assert.True(ending.Code == 65, ending.Errors + ending.Output);
+        Assert.Equal(5, await CountAsync());
+    }
+
     [Fact]
     public async Task A_damaged_backup_is_named_and_passed_over()
     {

@@ -18,12 +18,16 @@ public sealed class ImportExportTests
         await Subject.SpreadAsync(server, memories: 300);
         await FillEveryColumnAsync(server);
         await server.As("acme").StoreAsync("A zeppelin has landed.", ("user_id", "bob"));
+        await server.As("acme").SearchAsync("zeppelin", ("user_id", "bob"));
+        await server.As("acme").SearchAsync("what nobody said", ("conversation_id", "c9"));
+        await server.WriteSearchesAsync();
         var exported = await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct);
         empty.Time.Advance(TimeSpan.FromHours(1));
 
         var report = await (await empty.As("elsewhere").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
 
         Assert.Equal((603, 0, true), (report.GetProperty("imported").GetInt32(), report.GetProperty("refused").GetInt32(), report.GetProperty("complete").GetBoolean()));
+        Assert.Equal(2, report.GetProperty("searches").GetInt32());
         var again = await empty.As("elsewhere").GetStringAsync("/v1/tenants/elsewhere/export", Ct);
         Assert.Equal(Comparable(exported), Comparable(again));
         Assert.Equal(
@@ -46,6 +50,30 @@ public sealed class ImportExportTests
         Assert.Equal((0, 26, 0), (same.GetProperty("imported").GetInt32(), same.GetProperty("unchanged").GetInt32(), same.GetProperty("refused").GetInt32()));
         Assert.Equal((25, 1), (other.GetProperty("unchanged").GetInt32(), other.GetProperty("refused").GetInt32()));
         Assert.StartsWith("id: is there already", other.GetProperty("errors")[0].Text("reason"), StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Recorded_searches_come_back_once_and_none_of_whom_was_erased_since(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        await Subject.SpreadAsync(server);
+        await server.As("acme").SearchAsync("what does Ann fear", ("user_id", Subject.Canary));
+        await server.As("acme").SearchAsync("yacht", ("user_id", "bob"));
+        await server.WriteSearchesAsync();
+        var exported = await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct);
+        var own = await server.As("acme").GetStringAsync(Subject.Export, Ct);
+
+        var again = await (await server.As("acme").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+        server.Time.Advance(TimeSpan.FromSeconds(1));
+        await Subject.EraseAsync(server);
+        var late = await (await server.As("acme").PostAsync(Import, exported)).JsonAsync(HttpStatusCode.OK);
+        var stranger = await (await server.As("empty").PostAsync(Import, SearchesAlone(exported))).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal(["what does Ann fear"], Queries(own));
+        Assert.Equal((0, 0), (again.GetProperty("searches").GetInt32(), again.GetProperty("refused").GetInt32()));
+        Assert.Equal((0, 14), (late.GetProperty("searches").GetInt32(), late.GetProperty("refused").GetInt32()));
+        Assert.Equal((0, 3), (stranger.GetProperty("searches").GetInt32(), stranger.GetProperty("refused").GetInt32())); // The end does not fit either.
+        Assert.Equal(["yacht"], Queries(await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct)));
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -113,6 +141,12 @@ public sealed class ImportExportTests
         await (await client.PostAsync(Import, new string('x', 5_000_000))).RefusedAsync(HttpStatusCode.RequestEntityTooLarge, "payload-too-large");
         await (await (await server.MemberAsync("acme", "admin", "memory:write")).PostAsync(Import, "")).RefusedAsync(HttpStatusCode.Forbidden, "insufficient-scope");
     }
+
+    private static string[] Queries(string export) =>
+        [.. export.TrimEnd('\n').Split('\n').Select(line => Parse(line)).Where(line => line.Text("line") == "search").Select(line => line.Text("query")!)];
+
+    private static string SearchesAlone(string export) =>
+        string.Join('\n', export.Split('\n').Where(line => !line.StartsWith("{\"line\":\"memory\"", StringComparison.Ordinal) && !line.StartsWith("{\"line\":\"version\"", StringComparison.Ordinal)));
 
     /// <summary>Without what has to differ: the header's tenant and time, and with them the checksum.</summary>
     private static string[] Comparable(string export) => [.. export.TrimEnd('\n').Split('\n')

@@ -191,7 +191,7 @@ public sealed class TenantErasureTests
         }
 
         await client.SearchAsync($"{Canary} lighthouse", ("user_id", Canary), ("conversation_id", Canary));
-        await server.Services.GetRequiredService<Memoir.Server.Analytics.SearchLogWriter>().FlushAsync(Ct);
+        await server.WriteSearchesAsync();
         await server.Services.GetRequiredService<Database>().WriteAsync(
             new Tenant(tenant), session => server.Services.GetRequiredService<Memoir.Kit.Jobs.JobQueue>().EnqueueAsync(session, "none", Canary), Ct);
     }

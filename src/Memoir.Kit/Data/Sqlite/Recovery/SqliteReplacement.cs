@@ -109,7 +109,7 @@ public sealed class SqliteReplacement : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    internal static bool IsInterrupted(string path) => File.Exists(MarkOf(path));
+    public static bool IsInterrupted(string path) => File.Exists(MarkOf(path));
 
     private static string MarkOf(string path) => path + ".recovering";
 
