@@ -120,9 +120,9 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
 
         PrepareFolder(options);
         RefuseVanished(options);
-        services.GetRequiredService<ArchiveFolder>().Prepare();
         services.GetRequiredService<InstanceKeys>();
         var database = services.GetRequiredService<Database>();
+        services.GetRequiredService<ArchiveFolder>().Prepare(database.Location);
         var applied = await database.MigrateAsync(typeof(Startup).Assembly, services.GetRequiredService<TimeProvider>(), CancellationToken.None);
         var engine = await LookIntoAsync(database, services.GetRequiredService<TenantGenerations>());
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Memoir");

@@ -36,6 +36,7 @@ faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
 dotnet build -c Release -v quiet --nologo -p:RunAnalyzers=false tests/faults/Memoir.Faults # The ordinary build has run them.
 
 # Everything temporary lies in one folder, so that what is still mounted when a run is broken off can be found.
+begun=$(date +%s)
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/memoir-faults.XXXXXX")
 export TMPDIR
 tidy() {
@@ -43,6 +44,7 @@ tidy() {
     umount --lazy "$mounted" || true # Which also gives its loop device back.
   done
   rm -f "/dev/shm/${TMPDIR##*/}".*.img "$TMPDIR"/*.img
+  find /dev/shm -maxdepth 1 -name '*faketime_*' -newermt "@$begun" -delete 2>/dev/null || true # What libfaketime cannot tidy in a process that is killed.
   rmdir "$TMPDIR" 2>/dev/null || true # Stays when something is kept for inspection.
 }
 child=

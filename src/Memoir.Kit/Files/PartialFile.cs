@@ -20,13 +20,19 @@ public sealed class PartialFile : IDisposable
     /// <summary>To write, and to read again what was written.</summary>
     public FileStream Stream { get; }
 
-    /// <exception cref="IOException">There is a file of that name, or it cannot be made.</exception>
+    /// <summary>Begins one, in the place of what a writer left that is gone.</summary>
+    /// <exception cref="IOException">There is a file of that name, somebody writes it, or it cannot be made.</exception>
     public static PartialFile Create(string path)
     {
         var target = Path.GetFullPath(path);
         if (Path.Exists(target))
         {
             throw new IOException($"{target} is there already.");
+        }
+
+        if (File.Exists(target + Ending) && !TryRemove(target + Ending))
+        {
+            throw new IOException($"{target} is being written.");
         }
 
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };

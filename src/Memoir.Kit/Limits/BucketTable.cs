@@ -21,6 +21,8 @@ internal sealed class BucketTable<T>(Func<RateBucket, T> make, TimeProvider time
 
     public int Count => Volatile.Read(ref _count);
 
+    public bool IsCrowded => Count >= MostBuckets;
+
     public IEnumerable<T> All => _known.Select(pair => pair.Value);
 
     /// <param name="bucket">Which.</param>
@@ -32,10 +34,10 @@ internal sealed class BucketTable<T>(Func<RateBucket, T> make, TimeProvider time
             return found;
         }
 
-        if (Count >= MostBuckets)
+        if (IsCrowded)
         {
             SweepWhenDue(tryDrop);
-            if (Count >= MostBuckets)
+            if (IsCrowded)
             {
                 bucket = bucket with { Name = $"{bucket.Name[..2]}~{BitConverter.ToUInt16(Secrets.Hash(bucket.Name)) % Shared}" }; // The same in every process.
             }

@@ -14,6 +14,8 @@ internal sealed class LocalPermits : IPermits
 
     public int Count => _buckets.Count;
 
+    public bool IsCrowded => _buckets.IsCrowded;
+
     public ValueTask<Standing> TakeAsync(RateBucket bucket, CancellationToken ct)
     {
         while (true)

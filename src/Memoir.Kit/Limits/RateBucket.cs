@@ -16,6 +16,9 @@ public readonly record struct Standing(bool IsGranted, RateLimit Limit, int Rema
 /// <summary>Hands out the permits of limits: counted in this process alone, or over all that share a database.</summary>
 public interface IPermits
 {
+    /// <summary>More callers than are counted one by one: new ones share their counts, so what one has used says nothing of it.</summary>
+    bool IsCrowded { get; }
+
     /// <summary>Takes a permit, or says when there will be one.</summary>
     ValueTask<Standing> TakeAsync(RateBucket bucket, CancellationToken ct);
 

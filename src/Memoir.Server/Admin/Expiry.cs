@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
@@ -26,9 +27,22 @@ internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule
         {
         }
 
+        Exception? failed = null;
         foreach (var other in others)
         {
-            await other.RunAsync(ct);
+            try
+            {
+                await other.RunAsync(ct);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                failed ??= exception; // What another room has to do does not wait for it.
+            }
+        }
+
+        if (failed is not null)
+        {
+            ExceptionDispatchInfo.Throw(failed);
         }
     }
 }

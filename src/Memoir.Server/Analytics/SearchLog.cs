@@ -141,6 +141,9 @@ internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> option
     /// <summary>Whoever was named in a search, each once.</summary>
     public static Task<IReadOnlyList<string>> ListUsersAsync(Session session) => SearchLogStore.ListUsersAsync(session);
 
+    /// <summary>Whether a recorded search named a user.</summary>
+    public static Task<bool> NamesAsync(Session session, string userId) => SearchLogStore.HasUserAsync(session, userId);
+
     /// <summary>
     /// Erases the searches that named a user, here and in the memory of every process; the tenant's other searches of the
     /// last seconds that were not written yet go with them.

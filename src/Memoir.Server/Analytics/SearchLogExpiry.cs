@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Kit.Http;
 using Memoir.Kit.Jobs;
 
 namespace Memoir.Server.Analytics;
@@ -27,7 +28,14 @@ internal sealed class SearchLogExpiry(SearchLog log, Database database, Schedule
             tenants = await database.SystemReadAsync(system => SearchLogStore.ListTenantsAsync(system, after, TenantsAtOnce), ct);
             foreach (var tenant in tenants)
             {
-                await DeleteAsync(new Tenant(tenant), oldest, ct);
+                try
+                {
+                    await DeleteAsync(new Tenant(tenant), oldest, ct);
+                }
+                catch (ProblemException refusal) when (refusal.Problem is Problem.Overloaded)
+                {
+                    // The tenant's own requests fill its queue; its turn comes in an hour, and the others' now.
+                }
             }
         }
         while (tenants.Count == TenantsAtOnce);

@@ -46,6 +46,9 @@ internal static class SearchLogStore
     public static Task<int> DeleteUserAsync(Session session, string userId) =>
         session.ExecuteAsync("DELETE FROM search_log WHERE tenant_id = @Tenant AND user_id = @userId", new { userId });
 
+    public static async Task<bool> HasUserAsync(Session session, string userId) =>
+        await session.ScalarAsync("SELECT 1 FROM search_log WHERE tenant_id = @Tenant AND user_id = @userId LIMIT 1", new { userId }) is not null;
+
     public static Task<IReadOnlyList<string>> ListUsersAsync(Session session) =>
         session.QueryAsync<string>("SELECT DISTINCT user_id FROM search_log WHERE tenant_id = @Tenant AND user_id IS NOT NULL", new { });
 

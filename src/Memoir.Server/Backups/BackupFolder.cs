@@ -54,10 +54,13 @@ internal sealed partial class BackupFolder(string path)
         }
     }
 
-    /// <summary>Removes all but the newest.</summary>
-    public void Prune(int kept)
+    /// <summary>The same without those whose name is ahead of the clock: it was wrong when they were made, and they are newer than nothing.</summary>
+    public IReadOnlyList<BackupFile> ListUntil(DateTimeOffset now) => [.. List().Where(file => file.CreatedAt <= now)];
+
+    /// <summary>Removes all but the newest; those ahead of the clock are left to a person.</summary>
+    public void Prune(int kept, DateTimeOffset now)
     {
-        foreach (var old in List().Skip(kept))
+        foreach (var old in ListUntil(now).Skip(kept))
         {
             File.Delete(old.Path);
         }

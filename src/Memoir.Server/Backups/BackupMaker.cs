@@ -5,6 +5,7 @@ using Memoir.Kit.Security;
 using Memoir.Server.Admin;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Backups.Rows;
+using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 
@@ -32,7 +33,8 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, Retentio
         }
 
         using var file = PartialFile.Create(path);
-        var written = await database.SnapshotAsync(snapshot => WriteAsync(file, new SnapshotRows(snapshot, database.Location, archive), now, ct), ct);
+        var erased = new List<Tombstone>(); // What other processes noted in files of their own stands in the database too.
+        var written = await database.SnapshotAsync(snapshot => WriteAsync(file, new SnapshotRows(snapshot, database.Location, archive), erased, now, ct), ct);
         file.Sync();
         now("reading it back", 0);
         var read = await BackupReader.CheckAsync(file.Stream, path, keys, isTrusting: false, ct);
@@ -41,8 +43,10 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, Retentio
             throw new BackupIntegrityException(path, "is read back otherwise than it was written");
         }
 
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        await ErasureNotes.BringAsync(options.Value.ResolveDataDirectory(), folder, ct);
+        await ErasureNotes.AddAsync(folder, erased, ct);
         file.Complete();
-        await ErasureNotes.BringAsync(options.Value.ResolveDataDirectory(), Path.GetDirectoryName(path)!, ct);
         return read;
     }
 
@@ -54,7 +58,7 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, Retentio
         return await BackupReader.CheckAsync(file, backup.Name, keys, isTrusting: false, ct);
     }
 
-    private async Task<BackupManifest> WriteAsync(PartialFile file, SnapshotRows rows, Action<string, int> now, CancellationToken ct)
+    private async Task<BackupManifest> WriteAsync(PartialFile file, SnapshotRows rows, List<Tombstone> erased, Action<string, int> now, CancellationToken ct)
     {
         var synced = 0L;
         var header = new BackupHeader
@@ -69,6 +73,7 @@ internal sealed class BackupMaker(Database database, InstanceKeys keys, Retentio
         await using var writer = await BackupWriter.BeginAsync(file.Stream, header, keys, ct);
         foreach (var tenant in await CopiedTables.ListTenantsAsync(rows, ct))
         {
+            erased.AddRange(await rows.ReadAsync(new Tenant(tenant), ErasureRecords.ListTombstonesAsync, ct));
             foreach (var table in CopiedTables.All)
             {
                 var isBegun = false;

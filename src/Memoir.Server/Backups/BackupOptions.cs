@@ -28,7 +28,7 @@ internal sealed class BackupOptions : IValidatableObject
 
     /// <summary>The folder as an absolute path; null where none is set and the database is a server.</summary>
     public string? ResolveFolder(DatabaseOptions database) =>
-        BackupDirectory.Length > 0 ? Path.GetFullPath(BackupDirectory)
+        BackupDirectory.Length > 0 ? Path.GetFullPath(BackupDirectory, database.ResolveDataDirectory())
         : database.IsPostgres ? null
         : Path.Combine(database.ResolveDataDirectory(), "backups");
 

@@ -69,8 +69,26 @@ internal sealed class BackupService : IDisposable
     {
         var request = Ask();
         var record = new AuditRecord(writer.Credential, "backup.make", Path.GetFileName(request.Path), 1, writer.RequestId);
-        await _database.WriteAsync(tenant, session => AuditLog.AppendAsync(session, record, request.At), ct);
+        try
+        {
+            await _database.WriteAsync(tenant, session => AuditLog.AppendAsync(session, record, request.At), ct);
+        }
+        catch
+        {
+            Withdraw(request); // What was not recorded is not made.
+            throw;
+        }
+
+        _asked.Release();
         return request;
+    }
+
+    private void Withdraw(BackupRequest request)
+    {
+        lock (_gate)
+        {
+            _request = _request == request ? null : _request;
+        }
     }
 
     private BackupRequest Ask()
@@ -85,7 +103,6 @@ internal sealed class BackupService : IDisposable
 
             var now = _time.Now();
             _request = new BackupRequest(folder.NewPath(now), now, Waiting, null);
-            _asked.Release();
             return _request;
         }
     }
@@ -119,7 +136,7 @@ internal sealed class BackupService : IDisposable
             NoteNewest(Folder);
             if (isPlanned)
             {
-                Folder.Prune(_options.BackupsKept);
+                Folder.Prune(_options.BackupsKept, _time.Now());
             }
 
             return request.Path;
@@ -157,8 +174,7 @@ internal sealed class BackupService : IDisposable
             return now >= failed + PauseAfterFailure; // The turn is still its own.
         }
 
-        // A time ahead of now was told by a clock that was set back since.
-        var isDue = folder.List() is not [var newest, ..] || newest.CreatedAt + period <= now || newest.CreatedAt > now + period;
+        var isDue = folder.ListUntil(now) is not [var newest, ..] || newest.CreatedAt + period <= now;
         return isDue && (!_database.IsShared || await _schedule.TakeAsync(Turn, period, ct));
     }
 
@@ -173,7 +189,7 @@ internal sealed class BackupService : IDisposable
     }
 
     private void NoteNewest(BackupFolder folder) =>
-        Volatile.Write(ref _taken, folder.List() is [var newest, ..] ? newest.CreatedAt.ToUnixTimeSeconds() : 0);
+        Volatile.Write(ref _taken, folder.ListUntil(_time.Now()) is [var newest, ..] ? newest.CreatedAt.ToUnixTimeSeconds() : 0);
 
     private void Set(BackupRequest request)
     {

@@ -22,9 +22,19 @@ internal static class ErasureNotes
             return;
         }
 
+        await AddAsync(to, await ReadAsync(from, ct), ct);
+    }
+
+    /// <summary>Adds tombstones that the folder's file lacks.</summary>
+    /// <exception cref="IOException">The storage refused it.</exception>
+    public static Task AddAsync(string toFolder, IReadOnlyList<Tombstone> tombstones, CancellationToken ct) =>
+        AddAsync(Path.Combine(toFolder, FileName), [.. tombstones.Select(ErasureLedger.Spell)], ct);
+
+    private static async Task AddAsync(string to, IReadOnlyList<string> lines, CancellationToken ct)
+    {
         var there = await ReadAsync(to, ct);
         var known = there.ToHashSet(StringComparer.Ordinal);
-        var added = (await ReadAsync(from, ct)).Where(known.Add).ToList();
+        var added = lines.Where(known.Add).ToList();
         if (added.Count > 0)
         {
             var text = string.Concat(there.Concat(added).Select(line => line + "\n"));

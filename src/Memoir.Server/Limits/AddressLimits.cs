@@ -60,9 +60,16 @@ internal sealed class AddressLimits(
 
         // Not under the request's token: who hangs up in time would not be counted.
         var address = CallerAddress.Of(context);
-        if (!(await permits.TakeAsync(Refusals(address), CancellationToken.None)).IsGranted)
+        if (await permits.TakeAsync(Refusals(address), CancellationToken.None) is { IsGranted: false } && !permits.IsCrowded)
         {
-            await blocked.BlockAsync(address, RequestId.Of(context), CancellationToken.None);
+            try
+            {
+                await blocked.BlockAsync(address, RequestId.Of(context), CancellationToken.None);
+            }
+            catch (ProblemException)
+            {
+                // The database has no room for it; the next refusal tries again, and this one stays what it is.
+            }
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed partial class BlockedAddresses
 
     public async Task BlockAsync(string address, string requestId, CancellationToken ct)
     {
-        if (_known is { Count: >= Most } || !_underWay.TryAdd(address, true))
+        if (_known is { Count: >= Most } || IsBlocked(address) || !_underWay.TryAdd(address, true))
         {
             return;
         }
@@ -83,11 +83,12 @@ internal sealed partial class BlockedAddresses
             var blocked = new BlockedAddress { Address = address, BlockedAt = now, Until = now + Duration };
             var isNew = await _database.WriteAsync(_tenant.Tenant, async session =>
             {
-                session.AfterCommit(() => Changed(known => known[address] = blocked.Until));
                 if (!await BlockedAddressStore.BlockAsync(session, blocked))
                 {
                     return false;
                 }
+
+                session.AfterCommit(() => Changed(known => known[address] = blocked.Until));
 
                 await AuditLog.AppendAsync(session, new AuditRecord("server", "address.block", address, 1, requestId) { Address = address }, now);
                 return true;
@@ -132,6 +133,8 @@ internal sealed partial class BlockedAddresses
 
     public Task PurgeAsync(CancellationToken ct) =>
         _database.WriteAsync(_tenant.Tenant, session => BlockedAddressStore.PurgeAsync(session, _time.Now()), ct);
+
+    private bool IsBlocked(string address) => _known is { } known && known.TryGetValue(address, out var until) && until > _time.GetUtcNow();
 
     private void Changed(Action<ConcurrentDictionary<string, DateTimeOffset>> change)
     {

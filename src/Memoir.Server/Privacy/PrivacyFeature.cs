@@ -43,7 +43,7 @@ internal static class PrivacyFeature
             .Describe<ErasureReceipt>(StatusCodes.Status200OK).Describe<ErasureResponse>(StatusCodes.Status202Accepted).MayRefuse(Problem.Conflict);
         group.MapGet("/v1/users/{userId}/export", ExportUserAsync).RequireScope(Scopes.Admin)
             .WithSummary("Everything of one user, as JSON lines; nobody else is in it.")
-            .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.RateLimited, Problem.Conflict);
+            .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.Conflict);
         group.MapGet("/v1/erasures", ListErasuresAsync).RequireScope(Scopes.Admin)
             .WithSummary("List a tenant's erasures, newest first.")
             .Describe<ErasureList>(StatusCodes.Status200OK)
@@ -60,7 +60,7 @@ internal static class PrivacyFeature
             .Describe(StatusCodes.Status204NoContent).MayRefuse(Problem.Conflict);
         app.MapGet("/v1/tenants/{tenantId}/export", ExportTenantAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Everything of a tenant, as JSON lines.")
-            .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.RateLimited, Problem.Conflict);
+            .Produces<string>(StatusCodes.Status200OK, ExchangeLines.MediaType).MayRefuse(Problem.Conflict);
         app.MapPost("/v1/admin/import", ImportAsync).RequireOperator(Scopes.Admin).WithTags("Tenants")
             .WithSummary("Bring an export back, with history and provenance; what is there already is left as it is.")
             .Accepts<string>(ExchangeLines.MediaType).Describe<ImportReport>(StatusCodes.Status200OK)

@@ -89,10 +89,11 @@ internal sealed class RetentionService(
     /// <exception cref="ProblemException">409: a run of this tenant is under way; 503: the clocks disagree.</exception>
     public async Task<RetentionRun> RunAsync(Tenant tenant, IReadOnlyList<string> actions, Writer writer, CancellationToken ct)
     {
-        var (run, rule) = await BeginAsync(tenant, job: null, actions, ct)
+        var run = await TakeAsync(tenant, job: null, actions, ct)
             ?? throw new ProblemException(Problem.Conflict, "A run of retention is under way for this tenant; ask again when it has ended.");
         try
         {
+            var rule = await PrepareAsync(tenant, run, ct);
             while (run.FinishedAt is null)
             {
                 run = await runner.StepAsync(tenant, run, rule, writer, ct);
@@ -110,9 +111,11 @@ internal sealed class RetentionService(
     /// <summary>Begins a run, or takes up the job's own one where it was left.</summary>
     /// <returns>Null while another run of this tenant is under way.</returns>
     /// <exception cref="ProblemException">503: the clocks disagree.</exception>
-    public async Task<(RetentionRun Run, RetentionRule Rule)?> BeginAsync(Tenant tenant, Guid? job, IReadOnlyList<string> actions, CancellationToken ct)
-    {
-        var run = await database.WriteAsync(tenant, async session =>
+    public async Task<(RetentionRun Run, RetentionRule Rule)?> BeginAsync(Tenant tenant, Guid? job, IReadOnlyList<string> actions, CancellationToken ct) =>
+        await TakeAsync(tenant, job, actions, ct) is { } run ? (run, await PrepareAsync(tenant, run, ct)) : null;
+
+    private Task<RetentionRun?> TakeAsync(Tenant tenant, Guid? job, IReadOnlyList<string> actions, CancellationToken ct) =>
+        database.WriteAsync(tenant, async session =>
         {
             var now = await clock.RequireAsync(session);
             var last = await RetentionStore.FindRunAsync(session);
@@ -127,13 +130,11 @@ internal sealed class RetentionService(
             await RetentionStore.PutRunAsync(session, begun);
             return begun;
         }, ct);
-        if (run is null)
-        {
-            return null;
-        }
 
+    private async Task<RetentionRule> PrepareAsync(Tenant tenant, RetentionRun run, CancellationToken ct)
+    {
         var (policy, _) = await FindPolicyAsync(tenant, ct);
-        return (run, await runner.PrepareAsync(tenant, run, policy, ct));
+        return await runner.PrepareAsync(tenant, run, policy, ct);
     }
 
     public Task<RetentionRun> StepAsync(Tenant tenant, RetentionRun run, RetentionRule rule, Writer writer, CancellationToken ct) =>

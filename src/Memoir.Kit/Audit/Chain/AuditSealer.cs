@@ -56,6 +56,19 @@ public sealed class AuditSealer
         return links.Count == Portion;
     }
 
+    /// <returns>False also when the tenant's own requests fill its queue: its records wait for the next round, and nobody's behind it.</returns>
+    private async Task<bool> TrySealAsync(Tenant tenant, CancellationToken ct)
+    {
+        try
+        {
+            return await SealAsync(tenant, ct);
+        }
+        catch (ProblemException refusal) when (refusal.Problem is Problem.Overloaded)
+        {
+            return false;
+        }
+    }
+
     /// <summary>What waits, of all tenants, a portion of each in turn.</summary>
     public async Task SealAllAsync(CancellationToken ct)
     {
@@ -65,7 +78,7 @@ public sealed class AuditSealer
             var unfinished = new List<Tenant>();
             foreach (var tenant in waiting)
             {
-                if (await SealAsync(tenant, ct))
+                if (await TrySealAsync(tenant, ct))
                 {
                     unfinished.Add(tenant);
                 }

@@ -43,6 +43,8 @@ internal sealed partial class SharedPermits : IPermits
     /// <summary>How many questions were sent.</summary>
     public int Asked { get; private set; }
 
+    public bool IsCrowded => _leases.IsCrowded;
+
     private bool IsAlone => _time.Microseconds() < Interlocked.Read(ref _aloneUntil);
 
     public ValueTask<Standing> TakeAsync(RateBucket bucket, CancellationToken ct)

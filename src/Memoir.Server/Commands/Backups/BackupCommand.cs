@@ -137,7 +137,7 @@ internal static class BackupCommand
         return to is null ? asked.Path : await CopyAsync(asked.Path, to, ct);
     }
 
-    /// <summary>Copies a complete backup, and compares both before the copy gets its name.</summary>
+    /// <summary>Copies a complete backup and what is known of who was erased, and compares both before the copy gets its name.</summary>
     private static async Task<string> CopyAsync(string from, string to, CancellationToken ct)
     {
         Prepare(to);
@@ -153,6 +153,7 @@ internal static class BackupCommand
             throw new IOException($"{to} is read back otherwise than it was written");
         }
 
+        await ErasureNotes.BringAsync(Path.GetDirectoryName(Path.GetFullPath(from))!, Path.GetDirectoryName(Path.GetFullPath(to))!, ct);
         copy.Complete();
         return to;
     }

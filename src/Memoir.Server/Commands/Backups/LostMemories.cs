@@ -13,7 +13,7 @@ internal sealed class LostMemories(IReadOnlyDictionary<string, long> restored, D
 {
     private const string Columns = """
         rowid, tenant_id, sequence, stored_at, updated_at, conversation_id, role, content, user_id, name, external_id, source,
-        occurred_at, metadata, importance_override, importance_override IS NOT NULL
+        occurred_at, metadata, importance_override, importance_override IS NOT NULL, archive_file IS NOT NULL
         """;
 
     private readonly SortedDictionary<string, LostOfTenant> _tenants = new(StringComparer.Ordinal);
@@ -23,6 +23,9 @@ internal sealed class LostMemories(IReadOnlyDictionary<string, long> restored, D
 
     /// <summary>Memories that the backup has in an older version.</summary>
     public long Changed { get; private set; }
+
+    /// <summary>Memories that the backup has not, whose texts are not in the damaged file but in the folder of the archive.</summary>
+    public long Archived { get; private set; }
 
     public long Count => _tenants.Values.Sum(tenant => tenant.Count);
 
@@ -62,6 +65,13 @@ internal sealed class LostMemories(IReadOnlyDictionary<string, long> restored, D
         }
 
         var lost = Of(tenant);
+        if (row.Number(16) == 1)
+        {
+            Archived++;
+            lost.Last = Math.Max(lost.Last, row.Number(2));
+            return; // Its text stands in the folder of the archive.
+        }
+
         lost.Count++;
         lost.Last = Math.Max(lost.Last, row.Number(2));
         var storedAt = Instants.FromMicrosecondsClamped(row.Number(3));

@@ -7,6 +7,7 @@ using Memoir.Kit.Telemetry;
 using Memoir.Server.Backups;
 using Memoir.Server.Backups.Format;
 using Memoir.Server.Commands.Copy;
+using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
 
 namespace Memoir.Server.Commands.Backups;
@@ -71,6 +72,7 @@ internal static class RecoverCommand
             await RestoreCommand.BringNotesAsync(file.Name, settings.ResolveDataDirectory(), ct);
             await RestoreCommand.FillFileAsync(replacement, backup, keys, settings, services.GetRequiredService<Meters>(), around, ct);
             var code = await ReplaceAsync(replacement, backup.Manifest!, file.Name, around, ct);
+            await services.GetRequiredService<ArchiveFolder>().DisownAsync(place, CancellationToken.None);
             RestoreCommand.NoteChains(settings.ResolveDataDirectory(), around);
             return code;
         }));
@@ -80,7 +82,13 @@ internal static class RecoverCommand
     private static async Task<FileStream> FindGoodAsync(BackupFolder folder, InstanceKeys keys, Surroundings around, CancellationToken ct)
     {
         var found = folder.List();
-        foreach (var candidate in found)
+        var now = around.Time.Now();
+        foreach (var ahead in found.Where(file => file.CreatedAt > now))
+        {
+            around.Terminal.Line($"doubtful  {PrintableText.Of(ahead.Path)} says that it is of the future; it is taken when no other can be");
+        }
+
+        foreach (var candidate in found.OrderBy(file => file.CreatedAt > now))
         {
             try
             {
@@ -122,6 +130,11 @@ internal static class RecoverCommand
             around.Terminal.Line(FormattableString.Invariant($"older     {lost.Changed:N0} memories that were changed after the backup are as they were before"));
         }
 
+        if (lost.Archived > 0)
+        {
+            around.Terminal.Line(FormattableString.Invariant($"archived  {lost.Archived:N0} memories beyond the backup whose texts are in the folder of the archive, which is left as it is"));
+        }
+
         if (list is not null)
         {
             around.Terminal.Line(FormattableString.Invariant($"list      {PrintableText.Of(list)}: {lost.Count:N0} memories that can still be read; memoir import takes them"));
@@ -148,7 +161,6 @@ internal static class RecoverCommand
     {
         var path = aside + ".lost.jsonl";
         File.Delete(path); // Of an attempt that was interrupted.
-        File.Delete(path + PartialFile.Ending);
         using var list = PartialFile.Create(path);
         await using (var buffer = new BufferedStream(list.Stream, 64 * 1024))
         {

@@ -45,9 +45,10 @@ internal sealed class RestoreRun(CopyEnd target, InstanceKeys keys, string notes
     {
         var tombstones = await ErasureLedger.ReadAsync(Path.Combine(notes, ErasureNotes.FileName), ct);
         var gone = await target.ReachAsync(() => ErasureReplay.ApplyAsync(target.Database, keys, tombstones, ct));
-        if (gone.Memories > 0)
+        if (gone.ByName().Where(count => count.Value > 0).ToList() is { Count: > 0 } counts)
         {
-            around.Terminal.Note(FormattableString.Invariant($"{gone.Memories:N0} memories of the backup were erased since, and are erased again"));
+            around.Terminal.Note("erased since the backup was made, and erased again: "
+                + string.Join(", ", counts.Select(count => FormattableString.Invariant($"{count.Value:N0} {count.Key}"))));
         }
     }
 

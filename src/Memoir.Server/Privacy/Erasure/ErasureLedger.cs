@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Memoir.Kit.Data;
 using Memoir.Kit.Files;
+using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 using Microsoft.Extensions.Options;
 
@@ -44,11 +45,25 @@ internal sealed class ErasureLedger(IOptions<DatabaseOptions> options) : IDispos
 
     public string Path => _path;
 
-    /// <exception cref="IOException">The storage refused it; the erasure may not be acknowledged.</exception>
+    /// <exception cref="ProblemException">507, 503: the storage refused it; the erasure may not be acknowledged.</exception>
     public async Task AppendAsync(Tombstone tombstone, CancellationToken ct)
     {
+        try
+        {
+            await WriteAsync(tombstone, ct);
+        }
+        catch (SystemException exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ProblemException(
+                IsFull(exception) ? Problem.InsufficientStorage : Problem.StorageUnavailable,
+                "The list of what was erased cannot be written, so this cannot be acknowledged; ask again in a moment.");
+        }
+    }
+
+    private async Task WriteAsync(Tombstone tombstone, CancellationToken ct)
+    {
         // An unfinished end, from a power cut, becomes a line of its own.
-        var line = Encoding.UTF8.GetBytes($"\n{JsonSerializer.Serialize(tombstone, Json.GetTypeInfo(typeof(Tombstone)))}\n");
+        var line = Encoding.UTF8.GetBytes($"\n{Spell(tombstone)}\n");
         await _turn.WaitAsync(ct);
         try
         {
@@ -92,7 +107,13 @@ internal sealed class ErasureLedger(IOptions<DatabaseOptions> options) : IDispos
         return [.. found.Values.OrderBy(tombstone => tombstone.At)];
     }
 
+    /// <summary>The line of a tombstone, always the same.</summary>
+    public static string Spell(Tombstone tombstone) => JsonSerializer.Serialize(tombstone, Json.GetTypeInfo(typeof(Tombstone)));
+
     public void Dispose() => _turn.Dispose();
+
+    /// <summary>No space, or a quota that is used up; on Windows a full disk.</summary>
+    private static bool IsFull(SystemException exception) => (exception.HResult & 0xffff) is 28 or 122 or 112 or 39;
 
     private static Tombstone? TryParse(string line)
     {

@@ -48,6 +48,19 @@ internal sealed class ErasureReceipts(InstanceKeys keys, IOptions<PrivacyOptions
 
     public static string Serialize(ErasureReceipt receipt) => System.Text.Json.JsonSerializer.Serialize(receipt, WireJson.Of<ErasureReceipt>());
 
+    /// <summary>Null when the row was damaged: that somebody was erased is to be known without it.</summary>
+    public static ErasureReceipt? TryParse(string stored)
+    {
+        try
+        {
+            return Parse(stored);
+        }
+        catch (ProblemException)
+        {
+            return null;
+        }
+    }
+
     public static ErasureReceipt Parse(string stored) => WireJson.Parse<ErasureReceipt>(Encoding.UTF8.GetBytes(stored));
 
     internal static string PseudonymOf(InstanceKeys keys, string keyId, Tenant tenant, string userId)

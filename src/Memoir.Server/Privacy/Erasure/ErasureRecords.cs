@@ -1,5 +1,6 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
+using Memoir.Server.Analytics;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Exchange;
 using Memoir.Server.Retention.Holds;
@@ -16,7 +17,7 @@ internal sealed class ErasureRecords(
 
     /// <summary>
     /// From its commit on the subject is erased, whatever is killed. Asking again while it is being done, or when nothing was
-    /// written since, is the same erasure.
+    /// written since, and no search of the subject recorded, is the same erasure.
     /// </summary>
     /// <param name="tenant">Whose subject it is.</param>
     /// <param name="userId">The subject; null for the whole tenant.</param>
@@ -45,7 +46,7 @@ internal sealed class ErasureRecords(
         var begun = await database.WriteAsync(tenant, async session =>
         {
             if (userId is not null && await ErasureStore.FindLastAsync(session, subject) is { } last
-                && (last.CompletedAt is null || last.LastChange == (await TenantCounters.FindAsync(session)).LastChange))
+                && (last.CompletedAt is null || (last.LastChange == (await TenantCounters.FindAsync(session)).LastChange && !await SearchLog.NamesAsync(session, userId))))
             {
                 return last;
             }
@@ -59,9 +60,10 @@ internal sealed class ErasureRecords(
             await ErasureStore.InsertAsync(session, row);
             return row;
         }, ct);
+        // Each time it is asked for: a line may have failed before. Readers take each erasure once.
+        await ledger.AppendAsync(TombstoneOf(begun, begun.Receipt is { } receipt ? ErasureReceipts.TryParse(receipt) : null), CancellationToken.None);
         if (begun.CompletedAt is null)
         {
-            await ledger.AppendAsync(TombstoneOf(begun, receipt: null), CancellationToken.None);
             await exports.EndAsync(tenant, userId);
         }
 
@@ -71,6 +73,7 @@ internal sealed class ErasureRecords(
     /// <summary>Forgets the subject's name and signs.</summary>
     public async Task<ErasureRow> CompleteAsync(ErasureRow erasure, string action, CancellationToken ct)
     {
+        await ledger.AppendAsync(TombstoneOf(erasure, receipt: null), CancellationToken.None); // Before it counts as done: nobody comes back for it afterwards.
         var now = time.Now();
         var done = await database.WriteAsync(erasure.Tenant, async session =>
         {
@@ -122,6 +125,10 @@ internal sealed class ErasureRecords(
     /// <summary>Whether what a memory says was erased since it was stored: then nothing may bring it back.</summary>
     public async Task<bool> IsErasedAsync(Session session, string? userId, DateTimeOffset storedAt) => await ErasureStore.CountSinceAsync(
         session, userId is null ? [ErasureRow.WholeTenant] : receipts.PseudonymsOf(session.Tenant, userId), storedAt) > 0;
+
+    /// <summary>What was erased in the session's tenant, as files beside a database have it.</summary>
+    public static async Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(Session session) =>
+        [.. (await ErasureStore.ListAllAsync(session)).Select(row => TombstoneOf(row, row.Receipt is { } receipt ? ErasureReceipts.TryParse(receipt) : null))];
 
     private static Tombstone TombstoneOf(ErasureRow row, ErasureReceipt? receipt) => new()
     {

@@ -18,6 +18,7 @@ internal static class ErasureReplay
     /// <exception cref="StartupException">A pseudonym was made with a secret that is not known here.</exception>
     public static async Task<ErasedCounts> ApplyAsync(Database database, InstanceKeys keys, IReadOnlyList<Tombstone> tombstones, CancellationToken ct)
     {
+        tombstones = await ListNewAsync(database, keys, tombstones, ct);
         if (tombstones.FirstOrDefault(tombstone => !tombstone.WholeTenant && !keys.Knows(tombstone.KeyId)) is { } foreign)
         {
             throw new StartupException(
@@ -31,6 +32,23 @@ internal static class ErasureReplay
         }
 
         return gone;
+    }
+
+    /// <summary>Those that the backup does not know to be done: of the others nothing is in it, and what is there was stored, made or asked since.</summary>
+    private static async Task<IReadOnlyList<Tombstone>> ListNewAsync(
+        Database database, InstanceKeys keys, IReadOnlyList<Tombstone> tombstones, CancellationToken ct)
+    {
+        var fresh = new List<Tombstone>();
+        foreach (var ofTenant in tombstones.GroupBy(tombstone => tombstone.TenantId, StringComparer.Ordinal))
+        {
+            var known = await database.ReadAsync(new Tenant(ofTenant.Key), ErasureStore.ListAllAsync, ct);
+
+            // One that was under way has the subject's name in its row: the server goes on with it, whatever key it was begun under.
+            var done = known.Where(row => row.CompletedAt is not null || !keys.Knows(row.KeyId)).Select(row => row.Id).ToHashSet();
+            fresh.AddRange(ofTenant.Where(tombstone => !done.Contains(tombstone.Id)));
+        }
+
+        return fresh;
     }
 
     private static async Task<ErasedCounts> ApplyAsync(
@@ -71,6 +89,8 @@ internal static class ErasureReplay
             await database.WriteAsync(tenant, RecallIndexes.EraseStoredAsync, ct);
         }
 
+        // By the counts it is decided which files are written anew.
+        await database.WriteAsync(tenant, session => ErasureStore.AddAsync(session, tombstones[^1].Id, gone), ct);
         return gone;
     }
 

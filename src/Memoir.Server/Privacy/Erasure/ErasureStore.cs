@@ -50,6 +50,10 @@ internal static class ErasureStore
         return session.QueryAsync<ErasureRow>(sql, new { at, id, limit });
     }
 
+    /// <summary>All of the tenant, oldest first.</summary>
+    public static Task<IReadOnlyList<ErasureRow>> ListAllAsync(Session session) =>
+        session.QueryAsync<ErasureRow>($"SELECT {Columns} FROM erasures WHERE tenant_id = @Tenant ORDER BY requested_at, id", new { });
+
     /// <summary>How often this subject, or all, was erased: a reader that finds another number than before reads what was erased.</summary>
     /// <param name="session">A session that reads.</param>
     /// <param name="subjects">The pseudonyms that one subject has; null for any.</param>

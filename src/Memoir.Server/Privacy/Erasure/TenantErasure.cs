@@ -1,3 +1,4 @@
+using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Access;
 using Memoir.Server.Analytics;
@@ -12,12 +13,21 @@ internal sealed class TenantErasure(Database database, MemoryService memories, A
     /// <exception cref="Memoir.Kit.Http.ProblemException">409: the tenant has a legal hold.</exception>
     public async Task EraseAsync(Tenant tenant, Writer writer, CancellationToken ct)
     {
-        if (await RevokeAllAsync(tenant, ct) && database.IsShared)
+        var revoked = await RevokeAllAsync(tenant, writer, ct);
+
+        // From here on a caller who hangs up leaves an erasure, which is gone on with, and not only a tenant without keys.
+        if (revoked > 0 && database.IsShared)
         {
-            await Task.Delay(ApiKeyService.Trust, time, ct); // What other processes let in until then is erased with the rest.
+            await Task.Delay(ApiKeyService.Trust, time, CancellationToken.None); // What other processes let in until then is erased with the rest.
         }
 
-        await ContinueAsync(await records.BeginAsync(tenant, userId: null, writer, ct), ct);
+        var erasure = await records.BeginAsync(tenant, userId: null, writer, CancellationToken.None);
+        if (revoked > 0)
+        {
+            await database.WriteAsync(tenant, session => ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Keys = revoked }), CancellationToken.None);
+        }
+
+        await ContinueAsync(erasure, ct);
     }
 
     /// <summary>Does what is left of one that has begun.</summary>
@@ -37,8 +47,8 @@ internal sealed class TenantErasure(Database database, MemoryService memories, A
         await records.CompleteAsync(erasure, "tenant.erase", ct);
     }
 
-    /// <returns>Whether there were keys.</returns>
-    private Task<bool> RevokeAllAsync(Tenant tenant, CancellationToken ct) => database.WriteAsync(tenant, async session =>
+    /// <returns>How many keys there were.</returns>
+    private Task<int> RevokeAllAsync(Tenant tenant, Writer writer, CancellationToken ct) => database.WriteAsync(tenant, async session =>
     {
         if (await LegalHolds.FindAnyAsync(session) is { } hold)
         {
@@ -46,6 +56,12 @@ internal sealed class TenantErasure(Database database, MemoryService memories, A
         }
 
         session.AfterCommit(keys.ForgetCached);
-        return await SubjectStore.DeleteKeysAsync(session) > 0;
+        var revoked = await SubjectStore.DeleteKeysAsync(session);
+        if (revoked > 0)
+        {
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "key.revoke", null, revoked, writer.RequestId), time.Now());
+        }
+
+        return revoked;
     }, ct);
 }

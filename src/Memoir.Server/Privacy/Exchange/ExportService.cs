@@ -17,11 +17,11 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
     private const long PortionCharacters = 64 * 1024;
 
     /// <summary>Takes the tenant's only turn and looks how far the export goes.</summary>
-    /// <exception cref="ProblemException">429: the tenant has an export under way; 409: the subject is being erased.</exception>
+    /// <exception cref="ProblemException">409: the tenant has an export under way, or the subject is being erased.</exception>
     public async Task<Export> BeginAsync(Tenant tenant, string? userId, Writer writer, CancellationToken ct)
     {
         var turn = running.TryBegin(tenant, userId, ct)
-            ?? throw new ProblemException(Problem.RateLimited, "An export of this tenant is under way; one at a time.");
+            ?? throw new ProblemException(Problem.Conflict, "An export of this tenant is under way; one at a time.");
         try
         {
             var now = time.Now();

@@ -16,6 +16,9 @@ internal sealed class IncomingMemory(long number, ExchangedMemory memory)
     public ExchangedMemory Memory => memory;
 
     public List<ExchangedVersion> Versions { get; } = [];
+
+    /// <summary>Of the versions.</summary>
+    public long Characters { get; set; }
 }
 
 /// <summary>A recorded search of an export, on its way back.</summary>
@@ -26,6 +29,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 {
     private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    /// <summary>What the versions of one memory may hold, for they are stored with it.</summary>
+    private const long MostCharacters = 32_000_000;
+
     private (long Memories, long Versions, long Searches) _read;
     private long _number;
     private bool _hasHeader;
@@ -144,7 +150,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
                         throw new ProblemException(Problem.InvalidBody, "memory_id: is not the memory of the lines before");
                     }
 
+                    RequireNext(memory, version);
                     memory.Versions.Add(version);
+                    memory.Characters += version.Snapshot.Text.Length;
                     return null;
                 case SearchLine.Kind:
                     _read.Searches++;
@@ -158,6 +166,19 @@ internal sealed class ImportLines(Stream stream) : IDisposable
         {
             Refused(_number, refusal.Message);
             return null;
+        }
+    }
+
+    private static void RequireNext(IncomingMemory memory, ExchangedVersion version)
+    {
+        if (version.Version < 1 || version.Version >= memory.Memory.Version || (memory.Versions.Count > 0 && version.Version <= memory.Versions[^1].Version))
+        {
+            throw new ProblemException(Problem.InvalidBody, "version: must be greater than the one before and less than the memory's");
+        }
+
+        if (memory.Characters + version.Snapshot.Text.Length > MostCharacters)
+        {
+            throw new ProblemException(Problem.InvalidBody, $"snapshot: the versions of a memory may have {MostCharacters} characters");
         }
     }
 

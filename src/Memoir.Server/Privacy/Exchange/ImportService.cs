@@ -42,7 +42,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
             if (next is not null)
             {
                 portion.Add(next);
-                weight += next.Memory.Content.Length + next.Versions.Sum(version => version.Snapshot.Text.Length);
+                weight += next.Memory.Content.Length + next.Characters;
             }
 
             if (portion.Count > 0 && (next is null || portion.Count == PortionSize || weight >= PortionCharacters))
@@ -159,6 +159,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 }
                 else if (ids.Add(memory.Id))
                 {
+                    await RemoveErasedAsync(session, incoming);
                     names.Add(memory.ExternalId ?? "");
                     fresh.Add(incoming);
                 }
@@ -177,6 +178,18 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.import", null, fresh.Count, writer.RequestId), now);
             return result with { Imported = fresh.Count, Versions = fresh.Sum(item => item.Versions.Count) };
         }, ct);
+    }
+
+    /// <summary>Versions in which the memory was that of somebody who was erased since.</summary>
+    private async Task RemoveErasedAsync(Session session, IncomingMemory incoming)
+    {
+        foreach (var version in incoming.Versions.ToList())
+        {
+            if (MemorySnapshot.UserOf(version.Snapshot.Text) is { } user && user != incoming.Memory.UserId && await erasures.IsErasedAsync(session, user, version.At))
+            {
+                incoming.Versions.Remove(version);
+            }
+        }
     }
 
     private async Task InsertAsync(Session session, List<IncomingMemory> fresh)

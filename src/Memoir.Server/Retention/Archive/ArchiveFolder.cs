@@ -11,6 +11,9 @@ internal sealed class ArchiveFolder(IOptions<ArchiveOptions> options, IOptions<D
 {
     private const string Ending = ".jsonl.gz";
 
+    /// <summary>Names the database whose texts these are; a restored one beside it refers to none of them.</summary>
+    private const string OwnerFile = "database";
+
     /// <summary>Characters of text that are kept in memory.</summary>
     private const long MostCached = 16_000_000;
 
@@ -23,8 +26,12 @@ internal sealed class ArchiveFolder(IOptions<ArchiveOptions> options, IOptions<D
     /// <summary>Whether texts move to files. Those that have moved are read in any case.</summary>
     public bool IsOn => _root.Length > 0;
 
+    /// <summary>Whether what the database does not refer to may be deleted: in a folder of another one that is all of it.</summary>
+    public bool IsOwn { get; private set; }
+
+    /// <param name="location">The database that is being started.</param>
     /// <exception cref="StartupException">The folder cannot be made or used.</exception>
-    public void Prepare()
+    public void Prepare(string location)
     {
         if (!IsOn)
         {
@@ -33,11 +40,26 @@ internal sealed class ArchiveFolder(IOptions<ArchiveOptions> options, IOptions<D
 
         try
         {
-            Storing(() => DurableFiles.EnsurePrivateDirectory(_root));
+            Storing(() =>
+            {
+                DurableFiles.EnsurePrivateDirectory(_root);
+                var owner = Path.Combine(_root, OwnerFile);
+                IsOwn = DurableFiles.TryCreate(owner, Encoding.UTF8.GetBytes(location)) || File.ReadAllText(owner) == location;
+            });
         }
         catch (IOException exception)
         {
             throw new StartupException($"MEMORY_ARCHIVE_DIRECTORY: the folder {_root} cannot be made or used: {exception.Message} Example: MEMORY_ARCHIVE_DIRECTORY=/var/lib/memoir/archive", exception);
+        }
+    }
+
+    /// <summary>A restored database has taken the place of the one whose texts these are, which is still somewhere: nothing is deleted any more.</summary>
+    public async Task DisownAsync(string location, CancellationToken ct)
+    {
+        var owner = Path.Combine(_root, OwnerFile);
+        if (IsOn && File.Exists(owner) && await File.ReadAllTextAsync(owner, ct) == location)
+        {
+            await DurableFiles.WriteAtomicallyAsync(owner, "restored"u8.ToArray(), DurableFiles.Private, ct);
         }
     }
 

@@ -169,6 +169,11 @@ internal sealed partial class RetentionArchive(
     /// <param name="ct">Ends it.</param>
     public async Task SweepAsync(Tenant tenant, Guid own, CancellationToken ct)
     {
+        if (!folder.IsOwn)
+        {
+            return;
+        }
+
         // Listed first: what another run writes after this was asked is not in it.
         var files = folder.List(tenant);
         if (files.Count == 0)
@@ -189,6 +194,12 @@ internal sealed partial class RetentionArchive(
     public async Task SweepAllAsync(CancellationToken ct)
     {
         const int page = 500;
+        if (IsOn && !folder.IsOwn)
+        {
+            LogForeign();
+            return;
+        }
+
         IReadOnlyList<string> tenants = [""];
         while (IsOn && tenants.Count > 0)
         {
@@ -216,6 +227,9 @@ internal sealed partial class RetentionArchive(
 
     private static ProblemException Unreadable(string file, string why) =>
         new(Problem.StorageUnavailable, $"A text that was asked for stands in the archive file {file}, which cannot be used: {why}.");
+
+    [LoggerMessage(LogLevel.Warning, "The folder of the archive is that of another database, or of this one before it was restored: nothing in it is deleted. When nobody needs the other one, delete the file named database in it and start again.")]
+    private partial void LogForeign();
 
     [LoggerMessage(LogLevel.Error, "The archive file {File} is damaged or cannot be read. Put it back from a backup.")]
     private partial void LogDamaged(string file, Exception exception);

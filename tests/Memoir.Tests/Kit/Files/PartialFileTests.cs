@@ -74,4 +74,18 @@ public sealed class PartialFileTests : IDisposable
 
         Assert.Equal([Target + PartialFile.Ending], Directory.GetFiles(_folder));
     }
+
+    [Fact]
+    public void One_takes_the_place_of_what_a_writer_left_and_not_of_what_one_writes()
+    {
+        File.WriteAllText(Target + PartialFile.Ending, "half of another, and longer");
+        using (var file = PartialFile.Create(Target))
+        {
+            file.Stream.Write("all"u8);
+            Assert.Throws<IOException>(() => PartialFile.Create(Target));
+            file.Complete();
+        }
+
+        Assert.Equal("all", File.ReadAllText(Target));
+    }
 }

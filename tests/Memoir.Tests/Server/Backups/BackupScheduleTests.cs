@@ -87,6 +87,27 @@ public sealed class BackupScheduleTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task One_that_is_dated_ahead_of_the_clock_is_left_alone_and_counts_for_nothing(TestEngine engine)
+    {
+        var folder = Directory.CreateTempSubdirectory("memoir-backups-").FullName;
+        await using var server = await TestApp.StartAsync(engine, ("BackupDirectory", folder), ("BackupsKept", "2"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "memoir-20310101T000000Z.backup"), "made when the clock was wrong", Ct);
+
+        await RunAsync(server);
+        server.Time.Advance(TimeSpan.FromMinutes(1));
+        await RunAsync(server);
+        Assert.Equal(["memoir-20260115T120000Z.backup", "memoir-20310101T000000Z.backup"], Names(folder));
+        for (var day = 0; day < 3; day++)
+        {
+            server.Time.Advance(TimeSpan.FromDays(1));
+            await RunAsync(server);
+        }
+
+        Assert.Equal(["memoir-20260117T120100Z.backup", "memoir-20260118T120100Z.backup", "memoir-20310101T000000Z.backup"], Names(folder));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task What_a_crash_left_is_removed_and_what_somebody_writes_is_not(TestEngine engine)
     {
         var folder = Directory.CreateTempSubdirectory("memoir-backups-").FullName;

@@ -87,16 +87,21 @@ public sealed class RecoverSqliteTests : IDisposable
     {
         await StoreAsync("before", 5);
         await BackUpAsync();
-        var newest = Path.Combine(Backups, "memoir-20990101T000000Z.backup");
-        var bytes = await File.ReadAllBytesAsync(Directory.GetFiles(Backups, "*.backup").Single(), Ct);
+        var good = Path.Combine(Backups, "memoir-20200101T000000Z.backup");
+        File.Move(Directory.GetFiles(Backups, "*.backup").Single(), good);
+        var (newest, ahead) = (Path.Combine(Backups, "memoir-20200102T000000Z.backup"), Path.Combine(Backups, "memoir-20990101T000000Z.backup"));
+        var bytes = await File.ReadAllBytesAsync(good, Ct);
         bytes[^40] ^= 1;
         await File.WriteAllBytesAsync(newest, bytes, Ct);
+        await File.WriteAllBytesAsync(ahead, bytes, Ct);
         File.Delete(Database);
 
         var ending = await RecoverAsync();
 
         Assert.Equal(65, ending.Code);
         Assert.Contains($"skipped   backup-integrity: {newest} ", ending.Output, StringComparison.Ordinal);
+        Assert.Contains($"doubtful  {ahead} ", ending.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain($"skipped   backup-integrity: {ahead} ", ending.Output, StringComparison.Ordinal);
         Assert.Equal(5, await CountAsync());
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -123,5 +124,56 @@ public sealed class ErasureReceiptTests
         lines.AddRange(members["erased"].EnumerateObject().OrderBy(item => item.Name, StringComparer.Ordinal).Select(item => $"erased.{item.Name}={item.Value.GetRawText()}"));
         lines.AddRange(((string[])["requested_at", "completed_at", "files_clean_by", "actor", "request_id", "key_id"]).Select(name => $"{name}={Text(name)}"));
         return [.. "erasure-receipt"u8, 0, .. Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n")))];
+    }
+
+    [Fact]
+    public async Task Erasing_a_tenant_counts_its_keys_and_records_who_revoked_them()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await server.As("acme").StoreAsync("something");
+        await server.MakeKeyAsync("acme", "memory:read");
+        await server.MakeKeyAsync("acme", "memory:read");
+
+        (await server.WithKey(TestApp.OperatorKey).DeleteAsync("/v1/tenants/acme/data", Ct)).EnsureSuccessStatusCode();
+
+        var receipt = Assert.Single((await server.As("acme").ReadAsync("/v1/erasures")).Items()).GetProperty("receipt");
+        Assert.Equal((2, 1), (receipt.GetProperty("erased").GetProperty("api_keys").GetInt32(), receipt.GetProperty("erased").GetProperty("memories").GetInt32()));
+        var revoked = Assert.Single((await server.As("acme").ReadAsync("/v1/admin/audit?action=key.revoke")).Items());
+        Assert.Equal(2, revoked.GetProperty("count").GetInt32());
+    }
+
+    [Fact]
+    public async Task What_cannot_be_noted_beside_the_database_is_not_acknowledged_and_is_noted_when_it_is_asked_again()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await Subject.SpreadAsync(server);
+        var notes = Path.Combine(server.Folder, "erasures.jsonl");
+        Directory.CreateDirectory(notes);
+
+        await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).RefusedAsync(HttpStatusCode.ServiceUnavailable, "storage-unavailable");
+        Directory.Delete(notes);
+        await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).JsonAsync(HttpStatusCode.OK);
+        File.Delete(notes);
+        await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).JsonAsync(HttpStatusCode.OK);
+
+        Assert.NotEmpty(await File.ReadAllTextAsync(notes, Ct));
+    }
+
+    [Fact]
+    public async Task Asking_again_after_a_search_of_the_subject_was_recorded_erases_that_too()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await Subject.SpreadAsync(server);
+        var first = await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).JsonAsync(HttpStatusCode.OK);
+        server.Time.Advance(TimeSpan.FromMinutes(2));
+        await server.As("acme").SearchAsync("where is she", ("user_id", Subject.Canary));
+        await server.WriteSearchesAsync();
+
+        var second = await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).JsonAsync(HttpStatusCode.OK);
+        var third = await (await server.As("acme").DeleteAsync(Subject.Erase, Ct)).JsonAsync(HttpStatusCode.OK);
+
+        Assert.NotEqual(first.Text("id"), second.Text("id"));
+        Assert.Equal(1, second.GetProperty("erased").GetProperty("searches").GetInt32());
+        Assert.Equal(second.Text("id"), third.Text("id"));
     }
 }

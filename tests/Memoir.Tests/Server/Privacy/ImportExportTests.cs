@@ -1,4 +1,7 @@
 using System.Net;
+using System.Text.Json;
+using Memoir.Server.Backups.Rows;
+using Memoir.Server.Privacy.Exchange;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 
@@ -92,6 +95,23 @@ public sealed class ImportExportTests
     }
 
     [Fact]
+    public void Every_column_leaves_and_comes_back()
+    {
+        // What the copy lists is held against the schemas of both engines.
+        static string[] Columns(string table) => [.. CopiedTables.All.Single(copied => copied.Name == table).Columns];
+        static string[] Members<T>() => [.. typeof(T).GetProperties().Select(member => JsonNamingPolicy.SnakeCaseLower.ConvertName(member.Name))];
+        string[] assignedAnew = ["sequence", "embedding_status", "archive_file"];
+
+        Assert.Equal(Columns("memories").Order(), Members<ExchangedMemory>().Order());
+        Assert.Equal(
+            Columns("memories").Except(assignedAnew).Order(),
+            Members<MemoryLine>().Except(["line"]).Select(member => member == "created_at" ? "occurred_at" : member).Order());
+        Assert.Equal(Columns("memory_versions").Order(), Members<ExchangedVersion>().Order());
+        Assert.Equal(Columns("memory_versions").Order(), Members<VersionLine>().Except(["line"]).Order());
+        Assert.Equal(Columns("search_log").Order(), Members<SearchLine>().Except(["line"]).Order());
+    }
+
+    [Fact]
     public async Task A_bad_line_is_refused_alone_and_line_ends_and_empty_lines_do_not_matter()
     {
         await using var server = await TestApp.StartAsync(TestEngines.Current);
@@ -113,6 +133,28 @@ public sealed class ImportExportTests
         int[] numbers = [.. bad.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("line").GetInt32())];
         Assert.Equal([second + 1, second + 2, second + 3, second + 4, second + 5, lines.Count], numbers);
         Assert.Equal(25, bad.GetProperty("imported").GetInt32());
+    }
+
+    [Fact]
+    public async Task Versions_out_of_order_and_those_of_whom_was_erased_since_are_left_out()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        await server.As("acme").StoreAsync("Ann said this.", ("external_id", "e"), ("user_id", "ann"));
+        await server.As("acme").StoreAsync("Bob said this.", ("external_id", "e"), ("user_id", "bob"));
+        await server.As("acme").StoreAsync("Bob said that.", ("external_id", "e"), ("user_id", "bob"));
+        var lines = (await server.As("acme").GetStringAsync("/v1/tenants/acme/export", Ct)).TrimEnd('\n').Split('\n').ToList();
+        var first = lines.FindIndex(line => line.StartsWith("{\"line\":\"version\"", StringComparison.Ordinal));
+        string[] twice = [.. lines[..(first + 1)], lines[first], .. lines[(first + 1)..]];
+
+        var report = await (await server.As("other").PostAsync(Import, string.Join('\n', twice))).JsonAsync(HttpStatusCode.OK);
+        server.Time.Advance(TimeSpan.FromSeconds(1));
+        (await server.As("third").DeleteAsync("/v1/users/ann/data", Ct)).EnsureSuccessStatusCode();
+        var without = await (await server.As("third").PostAsync(Import, string.Join('\n', lines))).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal((1, 2), (report.GetProperty("imported").GetInt32(), report.GetProperty("versions").GetInt32()));
+        Assert.StartsWith("version: must be greater", report.GetProperty("errors")[0].Text("reason"), StringComparison.Ordinal);
+        Assert.Equal((1, 1), (without.GetProperty("imported").GetInt32(), without.GetProperty("versions").GetInt32()));
+        Assert.DoesNotContain("Ann said", await RawDatabase.StateAsync(server, "third"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class ArchiveFolderTests : IDisposable
 
     public static TheoryData<TestEngine> Engines => TestEngines.All;
 
-    private string[] Files => Directory.GetFiles(_folder, "*", SearchOption.AllDirectories);
+    private string[] Files => [.. Directory.GetFiles(_folder, "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path) != "database")];
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -240,6 +240,28 @@ public sealed class ArchiveFolderTests : IDisposable
         await archive.SweepAllAsync(Ct);
         Assert.Single(Files);
         Assert.Single((await server.As("acme").SearchAsync("one", ("include_archived", true))).Items());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_folder_of_another_database_is_not_tidied(TestEngine engine)
+    {
+        await using var server = await StartAsync(engine);
+        await server.StoreAgedAsync("One.", 40);
+        await server.RunAsync();
+        var file = Files.Single();
+
+        // As a restored database, which has the text in its row and refers to no file.
+        await using var drill = await StartAsync(engine);
+        await drill.As("acme").StoreAsync("Two.");
+        await drill.Services.GetRequiredService<RetentionArchive>().SweepAllAsync(Ct);
+        Assert.Equal([file], Files);
+
+        await drill.Services.GetRequiredService<ArchiveFolder>().DisownAsync(server.Services.GetRequiredService<Database>().Location, Ct);
+        File.Delete(file);
+        await File.WriteAllTextAsync(file, "left", Ct);
+        await using var after = TestApp.StartBeside(server);
+        await after.Services.GetRequiredService<RetentionArchive>().SweepAllAsync(Ct);
+        Assert.Equal([file], Files);
     }
 
     [Theory, MemberData(nameof(Engines))]
