@@ -28,8 +28,8 @@ done
 
 named=${#chosen[@]}
 if [ "$named" = 0 ]; then
-  chosen=(kill9 powercut fsync full recovery jobs slow)
-  $quick || chosen+=(postgres upgrade overload) # One round of any of them alone takes as long as a quick run may.
+  chosen=(kill9 powercut fsync full jobs slow)
+  $quick || chosen+=(recovery postgres upgrade overload) # One round of any of them alone takes as long as a quick run may.
 fi
 not_run=()
 faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
@@ -164,7 +164,7 @@ jobs_tests() {
   fi
 
   local size=()
-  $quick && size=(--jobs 600 --good 150)
+  $quick && size=(--jobs 400 --good 100)
   run jobs "${size[@]}"
   run jobs --expect-doubles "${size[@]}" --server "$(broken JobsWithoutFence)"
 }
