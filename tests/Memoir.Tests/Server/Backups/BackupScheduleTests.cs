@@ -99,11 +99,11 @@ public sealed class BackupScheduleTests
         Assert.Equal(["memoir-20260115T120000Z.backup", "memoir-20310101T000000Z.backup"], Names(folder));
         for (var day = 0; day < 3; day++)
         {
-            server.Time.Advance(TimeSpan.FromHours(25));
+            await NextDayAsync(server);
             await RunAsync(server);
         }
 
-        Assert.Equal(["memoir-20260117T140100Z.backup", "memoir-20260118T150100Z.backup", "memoir-20310101T000000Z.backup"], Names(folder));
+        Assert.Equal(["memoir-20260117T120100Z.backup", "memoir-20260118T120100Z.backup", "memoir-20310101T000000Z.backup"], Names(folder));
         Directory.Delete(folder, recursive: true);
     }
 
