@@ -52,6 +52,12 @@ internal static class ArchiveStore
         return found;
     }
 
+    /// <returns>Null when the memory is gone, or its text still stands in a file.</returns>
+    public static async Task<ArchivedText?> FindBroughtBackAsync(Session session, Guid id) =>
+        await session.QueryAsync<string>("SELECT content FROM memories WHERE tenant_id = @Tenant AND id = @id AND archive_file IS NULL", new { id }) is [var content, ..]
+            ? new ArchivedText(id, content, await ListSnapshotsAsync(session, id))
+            : null;
+
     /// <summary>Forgets a text that stands in a file from now on.</summary>
     public static async Task ForgetTextAsync(Session session, ArchivedText text, string file)
     {

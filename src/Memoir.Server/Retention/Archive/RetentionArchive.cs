@@ -46,6 +46,12 @@ internal sealed partial class RetentionArchive(
         }
         catch (ProblemException exception)
         {
+            // Brought back since the backup began: the file is rewritten then, and the database has the text again.
+            if (await database.ReadAsync(tenant, session => ArchiveStore.FindBroughtBackAsync(session, id), ct) is { } back)
+            {
+                return back;
+            }
+
             LogNotSaved(id, exception.Message);
             return null;
         }

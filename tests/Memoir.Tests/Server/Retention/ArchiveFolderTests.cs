@@ -243,6 +243,22 @@ public sealed class ArchiveFolderTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task A_backup_that_began_before_a_text_was_brought_back_finds_it_where_it_is_now(TestEngine engine)
+    {
+        await using var server = await StartAsync(engine);
+        var stored = await server.StoreAgedAsync("One.", 40);
+        await server.RunAsync();
+        var (id, file) = (Guid.Parse(stored.Text("id")!), Path.GetFileName(Files.Single()));
+        var archive = server.Services.GetRequiredService<RetentionArchive>();
+
+        await (await server.As("acme").SendAsync("POST", $"/v1/messages/{id}/restore")).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal("One.", (await archive.FindAsync(new Tenant("acme"), id, file, Ct))?.Content);
+        await server.As("acme").DeleteAsync($"/v1/messages/{id}", Ct);
+        Assert.Null(await archive.FindAsync(new Tenant("acme"), id, file, Ct));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_folder_of_another_database_is_not_tidied(TestEngine engine)
     {
         await using var server = await StartAsync(engine);
