@@ -78,7 +78,9 @@ internal sealed class SyncErrorFault(CycleOptions options, Ledger ledger, string
 
     private async Task<Process> AttachAsync(int server, string error, int nth, bool onlyDatabase, CancellationToken ct)
     {
-        string[] database = onlyDatabase ? ["-P", Path.Combine(dataFolder, "memoir.db")] : [];
+        // The files beside it, to which only lines are added, are synced whatever becomes of the database.
+        var file = Path.Combine(dataFolder, "memoir.db");
+        string[] database = onlyDatabase ? ["-P", file] : ["-P", file, "-P", file + "-wal"];
         string[] arguments =
         [
             "-f", "-y", "-p", server.ToString(CultureInfo.InvariantCulture), "-o", _trace, .. database,
