@@ -34,7 +34,7 @@ internal sealed class Expiry(Database database, JobQueue jobs, Schedule schedule
             {
                 await other.RunAsync(ct);
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (!ct.IsCancellationRequested)
             {
                 failed ??= exception; // What another room has to do does not wait for it.
             }

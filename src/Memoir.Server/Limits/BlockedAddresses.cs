@@ -89,7 +89,6 @@ internal sealed partial class BlockedAddresses
                 }
 
                 session.AfterCommit(() => Changed(known => known[address] = blocked.Until));
-
                 await AuditLog.AppendAsync(session, new AuditRecord("server", "address.block", address, 1, requestId) { Address = address }, now);
                 return true;
             }, ct);

@@ -107,6 +107,9 @@ internal sealed class ErasureLedger(IOptions<DatabaseOptions> options) : IDispos
         return [.. found.Values.OrderBy(tombstone => tombstone.At)];
     }
 
+    /// <summary>Whether this process has noted an erasure.</summary>
+    public async Task<bool> HasAsync(Guid id, CancellationToken ct) => (await ReadAsync(_path, ct)).Any(tombstone => tombstone.Id == id);
+
     /// <summary>The line of a tombstone, always the same.</summary>
     public static string Spell(Tombstone tombstone) => JsonSerializer.Serialize(tombstone, Json.GetTypeInfo(typeof(Tombstone)));
 

@@ -60,8 +60,13 @@ internal sealed class ErasureRecords(
             await ErasureStore.InsertAsync(session, row);
             return row;
         }, ct);
-        // Each time it is asked for: a line may have failed before. Readers take each erasure once.
-        await ledger.AppendAsync(TombstoneOf(begun, begun.Receipt is { } receipt ? ErasureReceipts.TryParse(receipt) : null), CancellationToken.None);
+
+        // Also when it is done: its line may have failed. Asking again and again adds none.
+        if (begun.CompletedAt is null || !await ledger.HasAsync(begun.Id, ct))
+        {
+            await ledger.AppendAsync(TombstoneOf(begun, begun.Receipt is { } receipt ? ErasureReceipts.TryParse(receipt) : null), CancellationToken.None);
+        }
+
         if (begun.CompletedAt is null)
         {
             await exports.EndAsync(tenant, userId);

@@ -15,7 +15,7 @@ internal sealed partial class ErasureUpkeep(
             {
                 await (erasure.IsWholeTenant == 1 ? tenants.ContinueAsync(erasure, ct) : subjects.ResumeAsync(erasure, ct));
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (!ct.IsCancellationRequested)
             {
                 LogFailed(erasure.Id, exception); // The others have their turn.
             }

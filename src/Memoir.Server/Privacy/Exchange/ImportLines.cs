@@ -27,11 +27,11 @@ internal sealed record IncomingSearch(long Number, SearchRecord Search);
 /// <summary>Reads an export line by line: what is wrong with one line is said of that line, and the others are read on.</summary>
 internal sealed class ImportLines(Stream stream) : IDisposable
 {
-    private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     /// <summary>What the versions of one memory may hold, for they are stored with it.</summary>
     private const long MostCharacters = 32_000_000;
 
+    private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private (long Memories, long Versions, long Searches) _read;
     private long _number;
     private bool _hasHeader;
