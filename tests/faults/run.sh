@@ -227,6 +227,7 @@ overload() {
   local size=()
   $quick && size=(--quick)
   "$faults" overload "${size[@]}"
+  "$faults" overload "${size[@]}" --server "$(broken Storage)" --seeded EndlessQueue
 }
 
 took=

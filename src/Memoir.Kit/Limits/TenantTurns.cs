@@ -7,8 +7,8 @@ namespace Memoir.Kit.Limits;
 /// A number of places for work that would slow all down if there were more of it at once. Who finds none waits; those that
 /// wait come by turns of their tenants, so that however many wait for one tenant, another's is the next but one. Nobody waits
 /// for longer than is of use, and no more wait than can be told so in time. A burst is waited out: where a tenant's queue has
-/// been there for a second, there is more to do than can be done, and it is kept so short that who gets in waits no longer
-/// than three times what the work takes.
+/// been there for a second and a crowd is at it, there is more to do than can be done, and it is kept so short that who gets
+/// in waits about as long as the work takes.
 /// </summary>
 public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? time = null)
 {
@@ -17,8 +17,11 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     /// <summary>One tenant may fill this part of the queue.</summary>
     private const int LaneShare = 2;
 
-    /// <summary>How many wait for each place in a queue that stands.</summary>
-    private const int MostInStanding = 3;
+    /// <summary>
+    /// So many callers of one tenant, waiting or refused a moment ago, are more than the usual: below it all are let in, since each
+    /// of them asks again only when it has its answer.
+    /// </summary>
+    private const int Crowd = 64;
 
     /// <summary>Tenants whose queues are empty and may be full again in a moment.</summary>
     private const int MostIdleLanes = 1024;
@@ -28,13 +31,20 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     /// <summary>A queue that was empty for less than this was never gone.</summary>
     private static readonly TimeSpan Gap = TimeSpan.FromMilliseconds(100);
 
+    private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan MostPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>For each that is paused already: not more than 200 refusals a second, until there are 200 at once.</summary>
+    private static readonly TimeSpan PauseForEach = TimeSpan.FromMilliseconds(5);
+
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
     private readonly Queue<Lane> _turns = new();
-    private readonly int _mostInStanding = MostInStanding * places;
+    private readonly int _places = places;
     private int _free = places;
     private int _waiting;
+    private int _paused;
 
     /// <summary>Returns with a place, which <see cref="Leave"/> gives back.</summary>
     /// <exception cref="ProblemException">503: too many wait, or it took too long.</exception>
@@ -67,13 +77,40 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
         }
     }
 
-    /// <summary>The refusal that <see cref="EnterAsync"/> would throw now, for who asks before other work: an exception costs a good part of it.</summary>
-    public ProblemException? Foresee(Tenant tenant)
+    /// <summary>
+    /// The refusal that <see cref="EnterAsync"/> would throw now, for who asks before other work: an exception costs a good part of it.
+    /// It comes after a pause, the longer the more are refused, a second at most: whoever asks again at once would otherwise take
+    /// the processor from those who were let in.
+    /// </summary>
+    public async ValueTask<ProblemException?> ForeseeAsync(Tenant tenant, CancellationToken ct)
     {
+        var pause = LeastPause;
+        Lane? lane;
         lock (_gate)
         {
-            return _free == 0 && _lanes.TryGetValue(tenant.Id, out var lane) && IsFull(lane) ? Overloaded() : null;
+            if (_free > 0 || !_lanes.TryGetValue(tenant.Id, out lane) || !IsFull(lane))
+            {
+                return null;
+            }
+
+            lane.Paused++;
+            pause += ++_paused * PauseForEach;
         }
+
+        try
+        {
+            await Task.Delay(pause < MostPause ? pause : MostPause, _time, ct);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                lane.Paused--;
+                _paused--;
+            }
+        }
+
+        return Overloaded();
     }
 
     public void Leave()
@@ -105,8 +142,19 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
 
     private bool IsFull(Lane lane)
     {
-        var stands = lane.Waiting.Count > 0 && _time.GetElapsedTime(lane.FilledAt) > Burst;
-        return _waiting >= MostWaiting || lane.Waiting.Count >= (stands ? _mostInStanding : MostWaiting / LaneShare);
+#if FAULT_STORAGE
+        if (Data.Sqlite.SeededFault.Is("EndlessQueue"))
+        {
+            return false;
+        }
+#endif
+        if (_waiting >= MostWaiting || lane.Waiting.Count >= MostWaiting / LaneShare)
+        {
+            return true;
+        }
+
+        var stands = lane.Waiting.Count >= _places && _time.GetElapsedTime(lane.FilledAt) > Burst;
+        return stands && lane.Waiting.Count + lane.Paused >= Crowd;
     }
 
     private Lane LaneOf(string name)
@@ -115,7 +163,7 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
         {
             if (_lanes.Count >= MostIdleLanes)
             {
-                foreach (var idle in _lanes.Where(one => one.Value.Waiting.Count == 0).Select(one => one.Key).ToList())
+                foreach (var idle in _lanes.Where(one => one.Value is { Waiting.Count: 0, Paused: 0 }).Select(one => one.Key).ToList())
                 {
                     _lanes.Remove(idle);
                 }
@@ -145,6 +193,9 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     private sealed class Lane
     {
         public Queue<TaskCompletionSource> Waiting { get; } = new();
+
+        /// <summary>How many are refused and have not been told yet.</summary>
+        public int Paused { get; set; }
 
         /// <summary>Since when somebody waits here without a pause.</summary>
         public long FilledAt { get; private set; }

@@ -55,7 +55,7 @@ internal static class RecallFeature
         HttpContext http, SearchRequest request, RecallService recall, MemoryReader memories, CancellationToken ct)
     {
         var tenant = Caller.Of(http).ActIn(http, request.TenantId);
-        if (recall.Foresee(tenant) is { } refusal)
+        if (await recall.ForeseeAsync(tenant, ct) is { } refusal)
         {
             return ProblemAnswer.AsResult(refusal);
         }

@@ -20,7 +20,7 @@ internal sealed class RecallRanking(MemoryReader memories, QuestionVectors vecto
     private readonly TenantTurns _turns = new(Environment.ProcessorCount, options.Value.LongestWait);
 
     /// <summary>The refusal that a search of the tenant would end with now; null when it may go on.</summary>
-    public ProblemException? Foresee(Tenant tenant) => _turns.Foresee(tenant);
+    public ValueTask<ProblemException?> ForeseeAsync(Tenant tenant, CancellationToken ct) => _turns.ForeseeAsync(tenant, ct);
 
     public async Task<RankedHits> RankAsync(
         Tenant tenant, LoadedIndex index, RecallQuestion question, RecallScope scope, CancellationToken ct)
@@ -64,6 +64,8 @@ internal sealed class RecallRanking(MemoryReader memories, QuestionVectors vecto
         await _turns.EnterAsync(tenant, ct);
         try
         {
+            // Behind what the threads have yet to begin: else the requests that wait would wait where nobody counts them.
+            await Task.Yield();
             return RecallEngine.Search(index.Lexical, query, request);
         }
         finally

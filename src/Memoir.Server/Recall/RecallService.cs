@@ -13,8 +13,8 @@ namespace Memoir.Server.Recall;
 /// <summary>The one search of the product: REST, tools, chat and context all enter here.</summary>
 internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories, RecallRanking ranking, SearchLog searches, TimeProvider time)
 {
-    /// <inheritdoc cref="RecallRanking.Foresee"/>
-    public ProblemException? Foresee(Tenant tenant) => ranking.Foresee(tenant);
+    /// <inheritdoc cref="RecallRanking.ForeseeAsync"/>
+    public ValueTask<ProblemException?> ForeseeAsync(Tenant tenant, CancellationToken ct) => ranking.ForeseeAsync(tenant, ct);
 
     public async Task<RecallAnswer> SearchAsync(Tenant tenant, RecallQuestion question, CancellationToken ct)
     {

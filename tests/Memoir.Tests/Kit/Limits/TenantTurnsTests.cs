@@ -98,34 +98,79 @@ public sealed class TenantTurnsTests
     }
 
     [Fact]
-    public async Task A_queue_that_has_stood_for_a_second_is_kept_short_and_another_tenants_is_not()
+    public async Task A_queue_at_which_a_crowd_has_stood_for_a_second_is_kept_short_and_another_tenants_is_not()
     {
         var time = new ManualTime();
         var turns = new TenantTurns(2, Long, time);
         await turns.EnterAsync(Flood, Ct);
         await turns.EnterAsync(Flood, Ct);
         Task[] burst = [.. Enumerable.Range(0, 100).Select(_ => turns.EnterAsync(Flood, Ct))];
-        Assert.Null(turns.Foresee(Flood));
+        Assert.Null(await turns.ForeseeAsync(Flood, Ct));
 
         time.Advance(TimeSpan.FromSeconds(1.1));
         var refused = Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
         Assert.Equal(Problem.Overloaded, refused.Problem);
-        Assert.Equal(Problem.Overloaded, turns.Foresee(Flood)?.Problem);
-        Assert.Null(turns.Foresee(Other));
+        Assert.Equal(Problem.Overloaded, (await turns.ForeseeAsync(Flood, Ct))?.Problem);
+        Assert.Null(await turns.ForeseeAsync(Other, Ct));
         _ = turns.EnterAsync(Other, Ct);
 
-        // Who waited already is served; then there is room for three to each place.
-        for (var i = 0; i < 95; i++)
+        // As long as a crowd has come and has not been told, there is room for one to each place.
+        Task[] told = [.. Enumerable.Range(0, 64).Select(_ => turns.ForeseeAsync(Flood, Ct).AsTask())];
+        for (var i = 0; i < 99; i++)
         {
             turns.Leave();
         }
 
-        await Task.WhenAll(burst[..94]);
-        Assert.False(burst[94].IsCompleted);
+        await Task.WhenAll(burst[..98]);
+        Assert.False(burst[98].IsCompleted);
         Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
         turns.Leave();
         _ = turns.EnterAsync(Flood, Ct);
         Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
+
+        await Task.WhenAll(told);
+        _ = turns.EnterAsync(Flood, Ct);
+    }
+
+    [Fact]
+    public async Task Callers_that_are_no_crowd_are_all_let_in_however_long_they_go_on()
+    {
+        var time = new ManualTime();
+        var turns = new TenantTurns(2, Long, time);
+        for (var i = 0; i < 2 + 63; i++)
+        {
+            _ = turns.EnterAsync(Flood, Ct);
+        }
+
+        time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.Null(await turns.ForeseeAsync(Flood, Ct));
+        _ = turns.EnterAsync(Flood, Ct);
+        Assert.NotNull(await turns.ForeseeAsync(Flood, Ct));
+    }
+
+    [Fact]
+    public async Task Who_goes_away_before_being_told_of_the_refusal_counts_no_longer()
+    {
+        var time = new ManualTime();
+        var turns = new TenantTurns(1, Long, time);
+        for (var i = 0; i < 1 + 64; i++)
+        {
+            _ = turns.EnterAsync(Flood, Ct);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        using var gone = new CancellationTokenSource();
+        Task[] leaving = [.. Enumerable.Range(0, 300).Select(_ => turns.ForeseeAsync(Flood, gone.Token).AsTask())];
+        turns.Leave();
+        var last = turns.ForeseeAsync(Flood, gone.Token).AsTask();
+        Assert.False(last.IsCompleted); // Fewer wait than are a crowd, but with those who have not been told they are.
+
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => last);
+        await Task.WhenAny(Task.WhenAll(leaving)); // The first of them may have been told.
+
+        Assert.Null(await turns.ForeseeAsync(Flood, Ct));
     }
 
     [Theory]
@@ -142,11 +187,11 @@ public sealed class TenantTurnsTests
         await first;
 
         time.Advance(TimeSpan.FromMilliseconds(milliseconds));
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 64; i++)
         {
             _ = turns.EnterAsync(Flood, Ct);
         }
 
-        Assert.Equal(stands, turns.Foresee(Flood) is not null);
+        Assert.Equal(stands, await turns.ForeseeAsync(Flood, Ct) is not null);
     }
 }

@@ -24,6 +24,12 @@ internal static class OverloadCommand
 
         var run = new OverloadRun(options);
         await run.RunAsync(ct);
+        if (options.Seeded is { } seeded)
+        {
+            Console.WriteLine(run.Broken > 0 ? $"overload: {seeded} was found, as it must be" : $"overload: {seeded} was NOT FOUND");
+            return run.Broken > 0 ? 0 : 1;
+        }
+
         Console.WriteLine(run.Broken == 0 ? "overload: all within bounds" : $"overload: {run.Broken} OUT OF BOUNDS");
         return run.Broken == 0 ? 0 : 1;
     }

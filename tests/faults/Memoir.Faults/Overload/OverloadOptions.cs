@@ -14,6 +14,9 @@ internal sealed record OverloadOptions
     /// <summary>Messages of the tenant that is searched.</summary>
     public int Messages { get; private init; } = 20_000;
 
+    /// <summary>The promise that the server breaks on purpose, which J7 must find; null runs all there is.</summary>
+    public string? Seeded { get; private init; }
+
     public string ServerPath { get; private init; } = Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
 
@@ -27,6 +30,7 @@ internal sealed record OverloadOptions
                 "--quick" => options with { Each = TimeSpan.FromSeconds(5), Messages = 5_000 },
                 "--seconds" when i + 1 < args.Length => options with { Each = TimeSpan.FromSeconds(int.Parse(args[++i], CultureInfo.InvariantCulture)) },
                 "--connections" when i + 1 < args.Length => options with { Connections = int.Parse(args[++i], CultureInfo.InvariantCulture) },
+                "--seeded" when i + 1 < args.Length => options with { Seeded = args[++i] },
                 "--server" when i + 1 < args.Length => options with { ServerPath = Path.GetFullPath(args[++i]) },
                 var unknown => throw new ArgumentException($"Unknown option {unknown}."),
             };

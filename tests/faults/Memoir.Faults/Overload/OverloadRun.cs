@@ -13,19 +13,27 @@ internal sealed class OverloadRun(OverloadOptions options)
     /// <summary>Without a pause the flood takes the processor from whoever sends it and from the honest client alike, where they share a machine.</summary>
     private const string Shown = "shown only";
 
+    /// <summary>4 is what is wanted, of a machine that the senders do not share; a queue without a bound has 100 and more.</summary>
+    private const double MostOfIdle = 8;
+
     private const long MostGrowth = 256L * 1024 * 1024;
 
     public int Broken { get; private set; }
 
     public async Task RunAsync(CancellationToken ct)
     {
+        if (options.Seeded is { } seeded)
+        {
+            await OverloadedAsync(seeded, ct, ("MEMOIR_SEEDED_FAULT", seeded));
+            return;
+        }
+
         await BesideAsync("T6, limits on: 20 times the limit", flood => FloodAtAsync(flood, 20 * LimitPerSecond, ct), ct, ("MEMORY_TENANT_RATE_LIMIT", $"{LimitPerSecond * 60}/minute"));
         await BesideAsync("T6, limits off: the same flood", flood => FloodAtAsync(flood, 20 * LimitPerSecond, ct), ct);
         await BesideAsync($"shown only, limits off: {options.Connections} connections that search without a pause", flood => UnbridledAsync(flood, flood.Searches("flood"), ct), ct);
         await BesideAsync($"shown only, limits off: {options.Connections} connections that store without a pause", flood => UnbridledAsync(flood, flood.Stores("flood"), ct), ct);
         await RefusedAsync(ct);
-        await OverloadedAsync("the longest wait as set by default", ct);
-        await OverloadedAsync("the longest wait 10 ms", ct, ("MEMORY_LONGEST_WAIT", "00:00:00.010"));
+        await OverloadedAsync("as set by default", ct);
     }
 
     /// <summary>How an honest tenant's searches fare alone and beside a flood of another.</summary>
@@ -77,8 +85,11 @@ internal sealed class OverloadRun(OverloadOptions options)
         var loaded = await LoadRun.RunAsync(plan with { Clients = 10 * options.Connections }, ct);
         var growth = server.Process.PeakResidentBytes - memory;
         var ratio = loaded.Latency.Milliseconds(0.99) / idle.Latency.Milliseconds(0.99);
-        Print($"J7, {what}: {10 * options.Connections} connections that search without a pause: {loaded.PerSecond:N0} a second (one alone {idle.PerSecond:N0}), "
-            + $"p99 of the accepted {loaded.Latency.Milliseconds(0.99):N1} ms ({ratio:N1} x that of one alone), {loaded.Errors} told to come again, at most {growth / 1024 / 1024} MiB more");
+        Print($"J7, {what}: {10 * options.Connections} connections that search without a pause: {loaded.PerSecond:N0} a second let in (one alone {idle.PerSecond:N0}), "
+            + $"{loaded.Errors / loaded.Seconds:N0} told to come again, at most {growth / 1024 / 1024} MiB more");
+        Print($"J7, {what}: p50 and p99 of those let in {loaded.Latency.Milliseconds(0.5):N1} and {loaded.Latency.Milliseconds(0.99):N1} ms, "
+            + $"of one alone {idle.Latency.Milliseconds(0.5):N1} and {idle.Latency.Milliseconds(0.99):N1} ms, ratio {ratio:N1}");
+        Require(ratio < MostOfIdle, $"J7: {ratio:N1} x the p99 of one alone");
         Require(growth < MostGrowth, $"J7: {growth / 1024 / 1024} MiB more");
         Require(loaded.FirstError?.StartsWith("503", StringComparison.Ordinal) is not false, $"J7: {loaded.FirstError}");
     }
@@ -107,7 +118,5 @@ internal sealed class OverloadRun(OverloadOptions options)
         }
     }
 
-    private static void Print(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
-
-    private static void Print(string text) => Console.WriteLine(text);
+        private static void Print(string text) => Console.WriteLine(text);
 }
