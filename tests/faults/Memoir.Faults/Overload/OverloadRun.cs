@@ -118,5 +118,5 @@ internal sealed class OverloadRun(OverloadOptions options)
         }
     }
 
-        private static void Print(string text) => Console.WriteLine(text);
+    private static void Print(string text) => Console.WriteLine(text);
 }
