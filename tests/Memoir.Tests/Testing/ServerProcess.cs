@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -16,49 +15,22 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static readonly string Untouched = Path.GetFullPath(Path.Combine(
         AppContext.BaseDirectory, "../../Memoir.Server", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "Memoir.Server.dll"));
 
-    private readonly Process _process;
-    private readonly StringBuilder _output = new();
-    private readonly StringBuilder _errors = new();
-    private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _errorsEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ProgramRun _run;
 
-    private ServerProcess(string[] command, Uri address, IEnumerable<(string Name, string Value)> variables)
+    private ServerProcess(ProgramRun run, Uri address)
     {
+        _run = run;
         Address = address;
-        var start = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in command[1..])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MEMORY_", StringComparison.Ordinal)).ToList())
-        {
-            start.Environment.Remove(name);
-        }
-
-        start.Environment.Remove("ASPNETCORE_URLS");
-        start.Environment["DOTNET_TC_QuickJitForLoops"] = "1"; // A quarter of the start; no test lives long enough to miss what it gives.
-        foreach (var (name, value) in variables)
-        {
-            start.Environment[name] = value;
-        }
-
-        _process = new Process { StartInfo = start };
-        _process.OutputDataReceived += (_, line) => Take(_output, line.Data, _outputEnded);
-        _process.ErrorDataReceived += (_, line) => Take(_errors, line.Data, _errorsEnded);
-        _process.Start();
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
     }
 
     public Uri Address { get; }
 
-    public int Id => _process.Id;
+    public int Id => _run.Id;
 
     /// <summary>Starts it on a free port and returns when it answers.</summary>
     public static async Task<ServerProcess> StartAsync(string folder, params (string Name, string Value)[] variables)
     {
-        var server = Launch(["dotnet", Program], folder, variables);
+        var server = Begin(folder, variables);
         await server.AnswersAsync();
         return server;
     }
@@ -80,11 +52,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Runs it where it cannot start, and tells how it ended and what it said.</summary>
-    public static async Task<Ending> RefuseAsync(string folder, params (string Name, string Value)[] variables)
-    {
-        await using var server = Launch(["dotnet", Program], folder, variables);
-        return await server.ExitAsync();
-    }
+    public static Task<Ending> RefuseAsync(string folder, params (string Name, string Value)[] variables) => RunAsync(folder, variables, []);
 
     /// <summary>Runs it with arguments until it ends.</summary>
     public static Task<Ending> RunAsync(string folder, params string[] arguments) => RunAsync(folder, [], arguments);
@@ -97,8 +65,17 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Begins a command, to be killed in the middle or awaited.</summary>
-    public static ServerProcess Begin(string folder, (string Name, string Value)[] variables, params string[] arguments) =>
-        Launch(["dotnet", Program, .. arguments], folder, variables);
+    public static ServerProcess Begin(string folder, (string Name, string Value)[] variables, params string[] arguments)
+    {
+        // Other variables are read by what is not ours, some of it once in a process.
+        if (variables.Any(variable => !variable.Name.StartsWith("MEMORY_", StringComparison.Ordinal)))
+        {
+            return Launch(["dotnet", Program, .. arguments], folder, variables);
+        }
+
+        var port = FreePort();
+        return new ServerProcess(WarmRun.Begin(["dotnet", Program], Environment(folder, port, variables), arguments), AddressOf(port));
+    }
 
     /// <summary>The same as another user, who is not allowed everything.</summary>
     public static async Task<Ending> RefuseAsNobodyAsync(string folder, params (string Name, string Value)[] variables)
@@ -119,40 +96,47 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    public void Terminate() => Assert.Equal(0, Kill(_process.Id, 15));
+    public void Terminate() => _run.Signal(15);
 
     /// <summary>kill -9: nothing is said, nothing is tidied.</summary>
-    public void Kill() => Assert.Equal(0, Kill(_process.Id, 9));
+    public void Kill() => _run.Signal(9);
 
     public async Task<Ending> ExitAsync()
     {
         using var limit = new CancellationTokenSource(Patience);
-        await _process.WaitForExitAsync(limit.Token);
-        await Task.WhenAll(_outputEnded.Task, _errorsEnded.Task).WaitAsync(limit.Token);
-        return new Ending(_process.ExitCode, Text(_output), Text(_errors));
+        var code = await _run.EndAsync(limit.Token);
+        return new Ending(code, _run.Output, _run.Errors);
     }
 
     public HttpClient Client() => new() { BaseAddress = Address };
 
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-        }
-
-        await _process.WaitForExitAsync(CancellationToken.None);
-        _process.Dispose();
-    }
+    public ValueTask DisposeAsync() => _run.DisposeAsync();
 
     private static ServerProcess Launch(string[] command, string folder, (string Name, string Value)[] variables)
     {
         var port = FreePort();
-        return new ServerProcess(
-            command,
-            new Uri($"http://127.0.0.1:{port}"),
-            [("MEMORY_DATA_DIRECTORY", folder), ("MEMORY_PORT", $"{port}"), ("MEMORY_DRAIN_SECONDS", "0"), ("MEMORY_GLOBAL_RATE_LIMIT", "off"), ("MEMORY_TENANT_RATE_LIMIT", "off"), .. variables]);
+        return new ServerProcess(new ColdRun(command, Environment(folder, port, variables)), AddressOf(port));
     }
+
+    private static Dictionary<string, string> Environment(string folder, int port, (string Name, string Value)[] variables)
+    {
+        var all = new Dictionary<string, string>
+        {
+            ["MEMORY_DATA_DIRECTORY"] = folder,
+            ["MEMORY_PORT"] = $"{port}",
+            ["MEMORY_DRAIN_SECONDS"] = "0",
+            ["MEMORY_GLOBAL_RATE_LIMIT"] = "off",
+            ["MEMORY_TENANT_RATE_LIMIT"] = "off",
+        };
+        foreach (var (name, value) in variables)
+        {
+            all[name] = value;
+        }
+
+        return all;
+    }
+
+    private static Uri AddressOf(int port) => new($"http://127.0.0.1:{port}");
 
     private static int FreePort()
     {
@@ -167,7 +151,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         using var limit = new CancellationTokenSource(Patience);
         while (true)
         {
-            Assert.False(_process.HasExited, $"The server ended: {Text(_errors)} {Text(_output)}");
+            Assert.False(_run.HasEnded, $"The server ended: {_run.Errors} {_run.Output}");
             try
             {
                 using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), limit.Token);
@@ -179,32 +163,6 @@ internal sealed class ServerProcess : IAsyncDisposable
             }
         }
     }
-
-    private static void Take(StringBuilder text, string? line, TaskCompletionSource ended)
-    {
-        if (line is null)
-        {
-            ended.TrySetResult();
-            return;
-        }
-
-        lock (text)
-        {
-            text.Append(line).Append('\n');
-        }
-    }
-
-    private static string Text(StringBuilder text)
-    {
-        lock (text)
-        {
-            return text.ToString();
-        }
-    }
-
-    [DllImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Kill(int process, int signal);
 
     [DllImport("libc", EntryPoint = "chown")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
