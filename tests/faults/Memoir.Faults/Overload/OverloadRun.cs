@@ -1,4 +1,3 @@
-using System.Globalization;
 using Memoir.Bench.Load;
 
 namespace Memoir.Faults.Overload;
