@@ -21,7 +21,7 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     /// So many callers of one tenant, waiting or refused a moment ago, are more than the usual: below it all are let in, since each
     /// of them asks again only when it has its answer.
     /// </summary>
-    private const int Crowd = 64;
+    private const int Crowd = 256;
 
     /// <summary>Tenants whose queues are empty and may be full again in a moment.</summary>
     private const int MostIdleLanes = 1024;

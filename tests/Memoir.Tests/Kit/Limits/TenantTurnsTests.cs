@@ -104,7 +104,7 @@ public sealed class TenantTurnsTests
         var turns = new TenantTurns(2, Long, time);
         await turns.EnterAsync(Flood, Ct);
         await turns.EnterAsync(Flood, Ct);
-        Task[] burst = [.. Enumerable.Range(0, 100).Select(_ => turns.EnterAsync(Flood, Ct))];
+        Task[] burst = [.. Enumerable.Range(0, 300).Select(_ => turns.EnterAsync(Flood, Ct))];
         Assert.Null(await turns.ForeseeAsync(Flood, Ct));
 
         time.Advance(TimeSpan.FromSeconds(1.1));
@@ -115,14 +115,14 @@ public sealed class TenantTurnsTests
         _ = turns.EnterAsync(Other, Ct);
 
         // As long as a crowd has come and has not been told, there is room for one to each place.
-        Task[] told = [.. Enumerable.Range(0, 64).Select(_ => turns.ForeseeAsync(Flood, Ct).AsTask())];
-        for (var i = 0; i < 99; i++)
+        Task[] told = [.. Enumerable.Range(0, 600).Select(_ => turns.ForeseeAsync(Flood, Ct).AsTask())];
+        for (var i = 0; i < 299; i++)
         {
             turns.Leave();
         }
 
-        await Task.WhenAll(burst[..98]);
-        Assert.False(burst[98].IsCompleted);
+        await Task.WhenAll(burst[..298]);
+        Assert.False(burst[298].IsCompleted);
         Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
         turns.Leave();
         _ = turns.EnterAsync(Flood, Ct);
@@ -137,7 +137,7 @@ public sealed class TenantTurnsTests
     {
         var time = new ManualTime();
         var turns = new TenantTurns(2, Long, time);
-        for (var i = 0; i < 2 + 63; i++)
+        for (var i = 0; i < 2 + 255; i++)
         {
             _ = turns.EnterAsync(Flood, Ct);
         }
@@ -154,14 +154,14 @@ public sealed class TenantTurnsTests
     {
         var time = new ManualTime();
         var turns = new TenantTurns(1, Long, time);
-        for (var i = 0; i < 1 + 64; i++)
+        for (var i = 0; i < 1 + 256; i++)
         {
             _ = turns.EnterAsync(Flood, Ct);
         }
 
         time.Advance(TimeSpan.FromSeconds(1.1));
         using var gone = new CancellationTokenSource();
-        Task[] leaving = [.. Enumerable.Range(0, 300).Select(_ => turns.ForeseeAsync(Flood, gone.Token).AsTask())];
+        Task[] leaving = [.. Enumerable.Range(0, 600).Select(_ => turns.ForeseeAsync(Flood, gone.Token).AsTask())];
         turns.Leave();
         var last = turns.ForeseeAsync(Flood, gone.Token).AsTask();
         Assert.False(last.IsCompleted); // Fewer wait than are a crowd, but with those who have not been told they are.
@@ -187,7 +187,7 @@ public sealed class TenantTurnsTests
         await first;
 
         time.Advance(TimeSpan.FromMilliseconds(milliseconds));
-        for (var i = 0; i < 64; i++)
+        for (var i = 0; i < 256; i++)
         {
             _ = turns.EnterAsync(Flood, Ct);
         }
