@@ -220,7 +220,7 @@ internal static partial class SubjectStore
     }
 
     /// <summary>The ids in what a memory says it was made from.</summary>
-    private static Guid[] SourcesOf(string derivedFrom) => [.. IdPattern().Matches(derivedFrom).Select(match => Guid.Parse(match.ValueSpan))];
+    public static Guid[] SourcesOf(string? derivedFrom) => derivedFrom is null ? [] : [.. IdPattern().Matches(derivedFrom).Select(match => Guid.Parse(match.ValueSpan))];
 
     /// <summary>As a word of its own: a short id is a part of many words.</summary>
     private static bool Names(string? text, string userId)

@@ -13,6 +13,7 @@ namespace Memoir.Server.Privacy.Exchange;
 internal sealed class ImportService(Database database, RecallIndexes indexes, MemoryVectors vectors, ErasureRecords erasures, TimeProvider time)
 {
     private const string ErasedSince = "was erased since it was stored";
+    private const string MadeOfErased = "was made from what was erased since";
 
     private const int PortionSize = 200;
     private const long PortionCharacters = 2_000_000;
@@ -35,6 +36,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
             },
         };
         var portion = new List<IncomingMemory>();
+        var erased = new HashSet<Guid>(); // What is made from it stands further down: in an export by the order of storing.
         var weight = 0L;
         while (true)
         {
@@ -47,7 +49,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
             if (portion.Count > 0 && (next is null || portion.Count == PortionSize || weight >= PortionCharacters))
             {
-                var stored = await StoreAsync(tenant, portion, writer, ct);
+                var stored = await StoreAsync(tenant, portion, erased, writer, ct);
                 report = report with
                 {
                     Imported = report.Imported + stored.Imported,
@@ -124,7 +126,12 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         }, ct);
     }
 
-    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingMemory> portion, Writer writer, CancellationToken ct)
+    /// <param name="tenant">Whose memories they are.</param>
+    /// <param name="portion">In the order of the file.</param>
+    /// <param name="erased">The ids of the file's memories that were erased since; those found in this portion are added.</param>
+    /// <param name="writer">Who imports.</param>
+    /// <param name="ct">Ends the import.</param>
+    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingMemory> portion, HashSet<Guid> erased, Writer writer, CancellationToken ct)
     {
         var now = time.Now();
         return database.WriteAsync(tenant, async session =>
@@ -155,7 +162,13 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 }
                 else if (await erasures.IsErasedAsync(session, memory.UserId, memory.StoredAt))
                 {
+                    erased.Add(memory.Id);
                     result.Refusals.Add(new ImportError(incoming.Number, ErasedSince));
+                }
+                else if (SubjectStore.SourcesOf(memory.DerivedFrom).Any(erased.Contains))
+                {
+                    erased.Add(memory.Id);
+                    result.Refusals.Add(new ImportError(incoming.Number, MadeOfErased));
                 }
                 else if (ids.Add(memory.Id))
                 {
