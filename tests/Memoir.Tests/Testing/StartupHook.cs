@@ -26,7 +26,7 @@ internal static class StartupHook
             answers.Flush();
         }
 
-        Environment.Exit(0);
+        // Then Main runs as it would have, with what it was started with, and the process ends as others do.
     }
 
     private static int Run(MethodInfo main, WarmRequest request)
@@ -59,6 +59,9 @@ internal static class StartupHook
             {
                 Environment.SetEnvironmentVariable(name, null);
             }
+
+            Console.SetOut(TextWriter.Null);
+            Console.SetError(TextWriter.Null);
         }
     }
 

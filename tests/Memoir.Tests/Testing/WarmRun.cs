@@ -39,7 +39,7 @@ internal sealed class WarmRun : ProgramRun
     /// <summary>Runs the command in a process that is idle, or in a new one.</summary>
     public static WarmRun Begin(string[] program, Dictionary<string, string> variables, string[] arguments)
     {
-        var process = WarmProcesses.Take() ?? new WarmProcess(Start(program));
+        var process = WarmProcesses.Take() ?? new WarmProcess(Start([.. program, "help"]));
         return new WarmRun(process, process.RunAsync(variables, arguments));
     }
 
