@@ -25,9 +25,9 @@ public static class ProblemAnswer
             response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        if (problem is Problem.Unauthenticated)
+        if (problem is Problem.Unauthenticated or Problem.InvalidToken)
         {
-            response.Headers.WWWAuthenticate = "Bearer realm=\"memoir\"";
+            response.Headers.WWWAuthenticate = problem is Problem.InvalidToken ? "Bearer realm=\"memoir\", error=\"invalid_token\"" : "Bearer realm=\"memoir\"";
         }
 
         var body = Serialize(refusal, http.Request.Path, RequestId.Of(http));

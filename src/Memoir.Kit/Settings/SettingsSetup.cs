@@ -17,6 +17,9 @@ public static class SettingsSetup
     public const string Section = "Memory";
     private const string Prefix = "MEMORY_";
 
+    /// <summary>Variables of the services that this one takes the place of; ours come first.</summary>
+    private static readonly (string Older, string Name)[] OlderNames = [("JWT_SECRET_KEY", "MEMORY_JWT_SECRET_KEY")];
+
     /// <summary>Reads the <c>MEMORY_*</c> variables of the environment.</summary>
     public static void AddMemoryEnvironment(this IConfigurationBuilder configuration)
     {
@@ -27,6 +30,14 @@ public static class SettingsSetup
             if (variable is { Key: string name, Value: string { Length: > 0 } value } && name.StartsWith(Prefix, StringComparison.Ordinal))
             {
                 values[$"{Section}:{ToKey(name)}"] = value;
+            }
+        }
+
+        foreach (var (older, name) in OlderNames)
+        {
+            if (Environment.GetEnvironmentVariable(older) is { Length: > 0 } value)
+            {
+                values.TryAdd($"{Section}:{ToKey(name)}", value);
             }
         }
 

@@ -12,6 +12,8 @@ internal static class AccessFeature
     public static void AddAccess(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<AccessOptions, AccessOptionsValidator>();
+        builder.Services.AddSettings<TokenOptions, TokenOptionsValidator>();
+        builder.Services.AddSingleton<ForeignTokens>();
         builder.Services.AddSingleton<ApiKeyService>();
         builder.Services.AddSingleton<Authenticator>();
         builder.Services.AddSingleton(services =>

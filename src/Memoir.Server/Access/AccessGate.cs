@@ -48,6 +48,11 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
                 return;
             }
 
+            if (Authenticator.HasToken(http.Request))
+            {
+                throw new ProblemException(Problem.InvalidToken, "The token is not valid.");
+            }
+
             throw new ProblemException(Problem.Unauthenticated, Authenticator.HasCredential(http.Request)
                 ? "The credential is not known, was revoked or has expired."
                 : authenticator.IsLoopbackOnly

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace Memoir.Server.Access;
 
 /// <summary>Turns what a request carries into a caller, in constant time for wrong secrets.</summary>
-internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyService keys)
+internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyService keys, ForeignTokens tokens)
 {
     private readonly byte[][] _operators = [.. options.Value.OperatorKeys().Select(Secrets.Hash)];
     private readonly byte[][] _metrics = [.. options.Value.MetricsTokens().Select(Secrets.Hash)];
@@ -32,6 +32,11 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
             return new Caller(null, "operator:" + Convert.ToHexStringLower(hash.AsSpan(0, 4)), Scopes.All);
         }
 
+        if (SignedTokens.IsToken(secret))
+        {
+            return tokens.Recognise(secret);
+        }
+
         return await keys.RecogniseAsync(secret, http.RequestAborted) is { } key
             ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, ScopeNames.Parse(key.Scopes)) { Limit = RateLimit.Parse(key.RateLimit) }
             : null;
@@ -45,6 +50,9 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
     public Caller? FindFormer(HttpRequest request) => Presented(request) is { } secret && keys.FindFormer(secret) is { } key
         ? new Caller(new Tenant(key.TenantId), "key:" + key.Prefix, Scopes.None)
         : null;
+
+    /// <summary>What was shown has the form of a signed token, whose faults all have one answer.</summary>
+    public static bool HasToken(HttpRequest request) => Presented(request) is { } secret && SignedTokens.IsToken(secret);
 
     public static bool HasCredential(HttpRequest request) => Presented(request) is not null;
 

@@ -27,7 +27,7 @@ internal sealed class AddressGate(RequestDelegate next, AddressLimits limits)
             {
                 await next(http);
             }
-            catch (ProblemException thrown) when (thrown.Problem is Problem.Unauthenticated)
+            catch (ProblemException thrown) when (thrown.Problem is Problem.Unauthenticated or Problem.InvalidToken)
             {
                 await limits.NoteRefusalAsync(http);
                 throw;

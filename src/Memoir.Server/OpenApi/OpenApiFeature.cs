@@ -64,7 +64,7 @@ internal static class OpenApiFeature
             {
                 Type = SecuritySchemeType.Http,
                 Scheme = "bearer",
-                Description = "The same key as a bearer token.",
+                Description = "The same key as a bearer token, or a JWT by HS256 of a service whose secret is set (JWT_SECRET_KEY): `customer_id` is the tenant, `scope` what it may do, `exp` required.",
             },
         };
         ProblemDocs.AddTo(document.Components);

@@ -162,7 +162,7 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             yield break;
         }
 
-        Problem[] closed = [Problem.Unauthenticated, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Overloaded, Problem.Timeout];
+        Problem[] closed = [Problem.Unauthenticated, Problem.InvalidToken, Problem.InsufficientScope, Problem.StorageUnavailable, Problem.Overloaded, Problem.Timeout];
         Problem[] tenant = ActsInTenant ? [Problem.TenantMismatch, Problem.ValidationFailed] : [];
         Problem[] body = takesBody ? [Problem.InvalidBody, Problem.PayloadTooLarge, Problem.UnsupportedMediaType, Problem.ValidationFailed] : [];
         Problem[] writes = IsWrite(policy) ? [Problem.Draining, Problem.InsufficientStorage] : [];

@@ -38,7 +38,7 @@ internal static class ProblemDocs
             }
         }
 
-        if (problems.Contains(Problem.Unauthenticated))
+        if (problems.Any(problem => problem is Problem.Unauthenticated or Problem.InvalidToken))
         {
             AnswerHeaders.Add(answer, AnswerHeaders.ChallengeName, document);
         }
@@ -97,6 +97,7 @@ internal static class ProblemDocs
         Problem.InvalidRequest => ("topk is not a parameter of this route.", null, null),
         Problem.InvalidCursor => ("The cursor belongs to another list.", null, null),
         Problem.Unauthenticated => ("Send an API key as x-api-key or as a bearer token.", null, null),
+        Problem.InvalidToken => ("The token is not valid.", null, null),
         Problem.InsufficientScope => ("This needs the scope memory:write.", null, null),
         Problem.TenantMismatch => ("This credential belongs to another tenant.", null, null),
         Problem.NotFound => ("There is no such message.", null, null),
