@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
@@ -21,7 +20,7 @@ internal sealed record DoomedMemory
 }
 
 /// <summary>All SQL about what a subject has in a tenant, over all tables that have something of it.</summary>
-internal static partial class SubjectStore
+internal static class SubjectStore
 {
     private const string Doomed = "sequence, id, version, archive_file";
 
@@ -58,7 +57,7 @@ internal static partial class SubjectStore
             """;
 
         var made = new List<(long Sequence, Guid Id, Guid[] Sources)>();
-        await session.ScanAsync(sql, new { }, row => made.Add((row.Number(0), row.Id(1), SourcesOf(row.Text(2)))));
+        await session.ScanAsync(sql, new { }, row => made.Add((row.Number(0), row.Id(1), Provenance.SourcesOf(row.Text(2)))));
         var tainted = new HashSet<Guid>();
         foreach (var source in made.SelectMany(item => item.Sources).Distinct())
         {
@@ -219,9 +218,6 @@ internal static partial class SubjectStore
             : session.QueryAsync<DoomedMemory>(own, new { userId, upTo, limit });
     }
 
-    /// <summary>The ids in what a memory says it was made from.</summary>
-    public static Guid[] SourcesOf(string? derivedFrom) => derivedFrom is null ? [] : [.. IdPattern().Matches(derivedFrom).Select(match => Guid.Parse(match.ValueSpan))];
-
     /// <summary>As a word of its own: a short id is a part of many words.</summary>
     private static bool Names(string? text, string userId)
     {
@@ -236,7 +232,4 @@ internal static partial class SubjectStore
 
         return false;
     }
-
-    [GeneratedRegex("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")]
-    private static partial Regex IdPattern();
 }

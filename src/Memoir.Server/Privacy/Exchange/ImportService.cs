@@ -165,7 +165,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                     erased.Add(memory.Id);
                     result.Refusals.Add(new ImportError(incoming.Number, ErasedSince));
                 }
-                else if (SubjectStore.SourcesOf(memory.DerivedFrom).Any(erased.Contains))
+                else if (Provenance.SourcesOf(memory.DerivedFrom).Any(erased.Contains))
                 {
                     erased.Add(memory.Id);
                     result.Refusals.Add(new ImportError(incoming.Number, MadeOfErased));
