@@ -143,6 +143,12 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
         {
             LogLoopbackOnly(logger);
         }
+
+        var tokens = services.GetRequiredService<IOptions<TokenOptions>>().Value;
+        if (tokens.Secrets().Count is > 0 and var secrets)
+        {
+            LogTokens(logger, secrets, tokens.JwtIssuer.Length == 0 ? "any" : tokens.JwtIssuer);
+        }
     }
 
     private static async Task<EngineReport> LookIntoAsync(Database database, TenantGenerations generations)
@@ -219,6 +225,9 @@ internal sealed partial class Startup(Action<WebApplicationBuilder> add, Action<
     [LoggerMessage(LogLevel.Warning, "{Warning}")]
     private static partial void LogWarning(ILogger logger, string warning);
 
-    [LoggerMessage(LogLevel.Information, "No API key is configured, so only callers on this machine are served. Set MEMORY_API_KEYS to let others in.")]
+    [LoggerMessage(LogLevel.Information, "Tokens of other services are taken, by {Secrets} secrets (JWT_SECRET_KEY), of issuer {Issuer}: they act in the tenant of their customer_id.")]
+    private static partial void LogTokens(ILogger logger, int secrets, string issuer);
+
+    [LoggerMessage(LogLevel.Information, "No API key is configured, so without a credential only callers on this machine are served. Set MEMORY_API_KEYS to let others in.")]
     private static partial void LogLoopbackOnly(ILogger logger);
 }

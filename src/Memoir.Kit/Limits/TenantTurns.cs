@@ -14,6 +14,9 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
 {
     private const int MostWaiting = 1024;
 
+    /// <summary>Beyond it nobody waits; what is above <see cref="MostWaiting"/> is for tenants of which few wait.</summary>
+    private const int MostWithReserve = 2 * MostWaiting;
+
     /// <summary>One tenant may fill this part of the queue.</summary>
     private const int LaneShare = 2;
 
@@ -34,7 +37,7 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan MostPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>For each that is paused already: not more than 200 refusals a second, until there are 200 at once.</summary>
+    /// <summary>For each of the tenant that is paused already: not more than 200 refusals a second, until there are 200 at once.</summary>
     private static readonly TimeSpan PauseForEach = TimeSpan.FromMilliseconds(5);
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
@@ -44,7 +47,6 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     private readonly int _places = places;
     private int _free = places;
     private int _waiting;
-    private int _paused;
 
     /// <summary>Returns with a place, which <see cref="Leave"/> gives back.</summary>
     /// <exception cref="ProblemException">503: too many wait, or it took too long.</exception>
@@ -85,16 +87,16 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
     public async ValueTask<ProblemException?> ForeseeAsync(Tenant tenant, CancellationToken ct)
     {
         var pause = LeastPause;
-        Lane? lane;
+        Lane lane;
         lock (_gate)
         {
-            if (_free > 0 || !_lanes.TryGetValue(tenant.Id, out lane) || !IsFull(lane))
+            lane = LaneOf(tenant.Id);
+            if (_free > 0 || !IsFull(lane))
             {
                 return null;
             }
 
-            lane.Paused++;
-            pause += ++_paused * PauseForEach;
+            pause += ++lane.Paused * PauseForEach;
         }
 
         try
@@ -106,11 +108,13 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
             lock (_gate)
             {
                 lane.Paused--;
-                _paused--;
             }
         }
 
-        return Overloaded();
+        lock (_gate)
+        {
+            return _free > 0 ? null : Overloaded(); // The crowd may have gone meanwhile.
+        }
     }
 
     public void Leave()
@@ -148,13 +152,20 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
             return false;
         }
 #endif
+        // However many others wait: a tenant that hardly waits is let in.
+        if (lane.Waiting.Count < _places)
+        {
+            return _waiting >= MostWithReserve;
+        }
+
         if (_waiting >= MostWaiting || lane.Waiting.Count >= MostWaiting / LaneShare)
         {
             return true;
         }
 
-        var stands = lane.Waiting.Count >= _places && _time.GetElapsedTime(lane.FilledAt) > Burst;
-        return stands && lane.Waiting.Count + lane.Paused >= Crowd;
+        // Several tenants that are no crowd each may be one together.
+        var isCrowd = lane.Waiting.Count + lane.Paused >= Crowd || _waiting >= MostWaiting / 2;
+        return isCrowd && _time.GetElapsedTime(lane.FilledAt) > Burst;
     }
 
     private Lane LaneOf(string name)

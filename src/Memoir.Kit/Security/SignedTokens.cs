@@ -3,7 +3,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using System.Text.Unicode;
+using Memoir.Kit.Http.Json;
 
 namespace Memoir.Kit.Security;
 
@@ -40,7 +40,13 @@ public sealed class SignedTokens(IReadOnlyList<byte[]> secrets, TimeProvider tim
     public static bool IsToken(string shown) => shown.Count(c => c == '.') == 2;
 
     /// <returns>The token's claims, or null: every fault looks the same.</returns>
-    public JsonElement? Check(string token)
+    public JsonElement? Check(string token) => Open(token) is { } claims ? Read(claims, ValidNow) : null;
+
+    /// <summary>Whether it was signed by one of the secrets, though it may have expired: who has it was let in once and guesses nothing.</summary>
+    public bool IsGenuine(string token) => Open(token) is not null;
+
+    /// <returns>The bytes of the claims, whose signature is right.</returns>
+    private byte[]? Open(string token)
     {
         if (token.Length > MaxLength || !IsToken(token))
         {
@@ -49,32 +55,37 @@ public sealed class SignedTokens(IReadOnlyList<byte[]> secrets, TimeProvider tim
 
         var (first, last) = (token.IndexOf('.', StringComparison.Ordinal), token.LastIndexOf('.'));
         var (header, claims, signature) = (Decode(token.AsSpan(..first)), Decode(token.AsSpan((first + 1)..last)), Decode(token.AsSpan((last + 1)..)));
-        if (header is null || claims is null || signature is null)
+        return header is not null && claims is not null && signature is not null
+            && Read(header, IsOurs) && IsSigned(token.AsSpan(..last), signature)
+                ? claims
+                : null;
+    }
+
+    /// <returns>The default where it is no JSON, or has text that cannot be read as a string.</returns>
+    private static T? Read<T>(byte[] json, Func<JsonElement, T> read)
+    {
+        if (!StrictJson.IsKeepable(json))
         {
-            return null;
+            return default;
         }
 
         try
         {
-            // A string that is no UTF-8 would be found only when it is read.
-            return Utf8.IsValid(header) && Utf8.IsValid(claims) && IsOurs(header) && IsSigned(token.AsSpan(..last), signature) ? ValidNow(claims) : null;
+            using var document = JsonDocument.Parse(json, Strict);
+            return read(document.RootElement);
         }
         catch (JsonException)
         {
-            return null;
+            return default;
         }
     }
 
-    private static bool IsOurs(byte[] header)
-    {
-        using var document = JsonDocument.Parse(header, Strict);
-        var members = document.RootElement;
-        return members.ValueKind is JsonValueKind.Object
-            && Array.TrueForAll(RefusedHeaders, name => !members.TryGetProperty(name, out _))
-            && Text(members, "alg") == Algorithm
-            && (!members.TryGetProperty("typ", out _) || AccessTypes.Contains(Text(members, "typ"), StringComparer.OrdinalIgnoreCase))
-            && (!members.TryGetProperty("kid", out _) || (Text(members, "kid") is { Length: > 0 and <= 128 } kid && !kid.AsSpan().ContainsAnyExcept(KeyIdAlphabet)));
-    }
+    private static bool IsOurs(JsonElement header) =>
+        header.ValueKind is JsonValueKind.Object
+        && Array.TrueForAll(RefusedHeaders, name => !header.TryGetProperty(name, out _))
+        && Text(header, "alg") == Algorithm
+        && (!header.TryGetProperty("typ", out _) || AccessTypes.Contains(Text(header, "typ"), StringComparer.OrdinalIgnoreCase))
+        && (!header.TryGetProperty("kid", out _) || (Text(header, "kid") is { Length: > 0 and <= 128 } kid && !kid.AsSpan().ContainsAnyExcept(KeyIdAlphabet)));
 
     private bool IsSigned(ReadOnlySpan<char> signed, byte[] signature)
     {
@@ -91,20 +102,14 @@ public sealed class SignedTokens(IReadOnlyList<byte[]> secrets, TimeProvider tim
         return isSigned;
     }
 
-    private JsonElement? ValidNow(byte[] claims)
+    private JsonElement? ValidNow(JsonElement claims)
     {
-        using var document = JsonDocument.Parse(claims, Strict);
-        var members = document.RootElement;
-        if (members.ValueKind is not JsonValueKind.Object)
-        {
-            return null;
-        }
-
         var now = time.GetUtcNow().ToUnixTimeSeconds();
-        var isValid = Seconds(members, "exp") is { } end && now < end + SkewSeconds
-            && HasBegun(members, "nbf", now)
-            && HasBegun(members, "iat", now);
-        return isValid ? members.Clone() : null;
+        var isValid = claims.ValueKind is JsonValueKind.Object
+            && Seconds(claims, "exp") is { } end && now < end + SkewSeconds
+            && HasBegun(claims, "nbf", now)
+            && HasBegun(claims, "iat", now);
+        return isValid ? claims.Clone() : null;
     }
 
     private static bool HasBegun(JsonElement members, string name, long now) =>
@@ -116,7 +121,7 @@ public sealed class SignedTokens(IReadOnlyList<byte[]> secrets, TimeProvider tim
     /// <summary>A NumericDate: seconds since 1970, of which some issuers give parts.</summary>
     private static long? Seconds(JsonElement members, string name) =>
         members.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Number
-        && value.TryGetDouble(out var seconds) && seconds is > 0 and <= LastSecond
+        && value.TryGetDouble(out var seconds) && seconds is >= 0 and <= LastSecond
             ? (long)seconds
             : null;
 

@@ -50,7 +50,7 @@ internal sealed class AccessGate(RequestDelegate next, Authenticator authenticat
 
             if (Authenticator.HasToken(http.Request))
             {
-                throw new ProblemException(Problem.InvalidToken, "The token is not valid.");
+                throw new ProblemException(Problem.InvalidToken, "The token is not valid.") { IsNoGuess = authenticator.HasGenuineToken(http.Request) };
             }
 
             throw new ProblemException(Problem.Unauthenticated, Authenticator.HasCredential(http.Request)

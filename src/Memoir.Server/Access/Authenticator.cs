@@ -54,6 +54,9 @@ internal sealed class Authenticator(IOptions<AccessOptions> options, ApiKeyServi
     /// <summary>What was shown has the form of a signed token, whose faults all have one answer.</summary>
     public static bool HasToken(HttpRequest request) => Presented(request) is { } secret && SignedTokens.IsToken(secret);
 
+    /// <summary>A token that was right once: its caller is no guesser.</summary>
+    public bool HasGenuineToken(HttpRequest request) => Presented(request) is { } secret && tokens.IsGenuine(secret);
+
     public static bool HasCredential(HttpRequest request) => Presented(request) is not null;
 
     /// <summary>

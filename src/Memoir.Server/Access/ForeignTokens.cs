@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Memoir.Kit.Data;
@@ -7,12 +8,13 @@ using Microsoft.Extensions.Options;
 namespace Memoir.Server.Access;
 
 /// <summary>Recognises callers by tokens that another service has signed for its customers.</summary>
-internal sealed class ForeignTokens(IOptions<TokenOptions> options, TimeProvider time)
+internal sealed class ForeignTokens(IOptions<TokenOptions> options, InstanceKeys keys, TimeProvider time)
 {
     /// <summary>As the older service spells reading and writing in one.</summary>
     private const string ReadAndWrite = "memory:read:write";
 
     private readonly SignedTokens _tokens = new([.. options.Value.Secrets().Select(Encoding.UTF8.GetBytes)], time);
+    private readonly Lazy<byte[]> _names = new(() => keys.Derive("token-subject", keyId: null));
 
     /// <returns>
     /// The tenant is the claim <c>customer_id</c>, what it may do is <c>scope</c>; an administrator of Memoir it never is. Null for
@@ -20,8 +22,11 @@ internal sealed class ForeignTokens(IOptions<TokenOptions> options, TimeProvider
     /// </returns>
     public Caller? Recognise(string token) =>
         _tokens.Check(token) is { } claims && IsMeantForUs(claims) && TenantOf(claims) is { } tenant && ScopesOf(claims) is { } scopes
-            ? new Caller(tenant, NameOf(claims), scopes)
+            ? new Caller(tenant, NameOf(claims, tenant), scopes)
             : null;
+
+    /// <inheritdoc cref="SignedTokens.IsGenuine"/>
+    public bool IsGenuine(string token) => _tokens.IsGenuine(token);
 
     private bool IsMeantForUs(JsonElement claims)
     {
@@ -46,9 +51,21 @@ internal sealed class ForeignTokens(IOptions<TokenOptions> options, TimeProvider
         .Aggregate(Scopes.None, (scopes, name) => scopes | (name is ReadAndWrite ? Scopes.Read | Scopes.Write : ScopeNames.Parse(name)))
         & (Scopes.Read | Scopes.Write);
 
-    /// <summary>Whose token it is, for the audit: by a hash, since many services put an address there.</summary>
-    private static string NameOf(JsonElement claims) =>
-        Text(claims, "sub") is { Length: > 0 } subject ? "jwt:" + Convert.ToHexStringLower(Secrets.Hash(subject).AsSpan(0, 8)) : "jwt";
+    /// <summary>
+    /// Whose token it is, for the audit and for idempotency keys: by an HMAC, since many services put an address there, and whoever
+    /// reads the audit must not be able to try addresses against it.
+    /// </summary>
+    private string NameOf(JsonElement claims, Tenant tenant)
+    {
+        var subject = claims.TryGetProperty("sub", out var value) && value.ValueKind is JsonValueKind.Number ? value.GetRawText() : Text(claims, "sub");
+        if (string.IsNullOrEmpty(subject))
+        {
+            return "jwt";
+        }
+
+        var bytes = Encoding.UTF8.GetBytes($"{tenant.Id}\0{Text(claims, "iss")}\0{subject}");
+        return "jwt:" + Convert.ToHexStringLower(HMACSHA256.HashData(_names.Value, bytes).AsSpan(0, 8));
+    }
 
     private static string? Text(JsonElement claims, string name) =>
         claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;

@@ -23,7 +23,7 @@ internal sealed class TokenOptions
 }
 
 /// <summary>Refuses secrets that could be guessed or looked up: whoever has one is every tenant. Never prints one.</summary>
-internal sealed class TokenOptionsValidator : IValidateOptions<TokenOptions>
+internal sealed class TokenOptionsValidator(IOptions<SecurityOptions> security, IOptions<AccessOptions> access) : IValidateOptions<TokenOptions>
 {
     /// <summary>Parts of the secrets that tutorials, templates and their answers on the web have.</summary>
     private static readonly string[] Known =
@@ -40,6 +40,11 @@ internal sealed class TokenOptionsValidator : IValidateOptions<TokenOptions>
             if (!InstanceKeys.IsStrong(secret))
             {
                 return Fail("each secret must have 32 characters or more and not repeat a few of them");
+            }
+
+            if (security.Value.SecretKeys().Contains(secret) || access.Value.OperatorKeys().Contains(secret) || access.Value.MetricsTokens().Contains(secret))
+            {
+                return Fail("this secret is also a key of this installation, which the services that sign tokens must not have");
             }
 
             if (Known.Any(known => secret.Contains(known, StringComparison.OrdinalIgnoreCase)))

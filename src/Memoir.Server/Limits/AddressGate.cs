@@ -27,7 +27,7 @@ internal sealed class AddressGate(RequestDelegate next, AddressLimits limits)
             {
                 await next(http);
             }
-            catch (ProblemException thrown) when (thrown.Problem is Problem.Unauthenticated or Problem.InvalidToken)
+            catch (ProblemException thrown) when (thrown is { Problem: Problem.Unauthenticated or Problem.InvalidToken, IsNoGuess: false })
             {
                 await limits.NoteRefusalAsync(http);
                 throw;

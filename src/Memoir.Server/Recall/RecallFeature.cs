@@ -47,8 +47,13 @@ internal static class RecallFeature
 
     private static async Task<IResult> SearchByBodyAsync(HttpContext http, RecallService recall, MemoryReader memories, CancellationToken ct)
     {
-        using var body = await http.ReadBodyAsync();
-        return await SearchAsync(http, WireJson.Parse<SearchRequest>(body.Span), recall, memories, ct);
+        SearchRequest request;
+        using (var body = await http.ReadBodyAsync())
+        {
+            request = WireJson.Parse<SearchRequest>(body.Span); // Whoever waits for a turn holds no body meanwhile.
+        }
+
+        return await SearchAsync(http, request, recall, memories, ct);
     }
 
     private static async Task<IResult> SearchAsync(

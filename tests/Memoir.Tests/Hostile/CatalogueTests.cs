@@ -1,5 +1,7 @@
 using System.Globalization;
 using Memoir.Tests.Architecture;
+using Memoir.Tests.Kit.Security;
+using Memoir.Tests.Server.Access;
 using Memoir.Tests.Server.Privacy;
 using Memoir.Tests.Testing;
 
@@ -35,6 +37,14 @@ public sealed class CatalogueTests(HostileServer server) : IClassFixture<Hostile
         ("X07", "an erasure of what is being exported", $"{nameof(ExportTests)}.{nameof(ExportTests.An_erasure_ends_an_export_under_way_before_its_receipt)}"),
         ("Y20", "bad lines, other line ends, empty lines in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.A_bad_line_is_refused_alone_and_line_ends_and_empty_lines_do_not_matter)}"),
         ("Y20", "a line over the limit in an import", $"{nameof(ImportExportTests)}.{nameof(ImportExportTests.What_is_no_export_is_refused)}"),
+        ("W02", "a token by HS256 whose secret is the text of a public key", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.Every_fault_has_the_same_answer)}"),
+        ("W03", "a token with a kid that is a path, SQL, empty, or long", $"{nameof(SignedTokensTests)}.{nameof(SignedTokensTests.The_header_names_the_one_algorithm_and_nothing_that_changes_how_a_token_is_read)}"),
+        ("W04", "a token that brings its key: jku, x5u, jwk, x5c", $"{nameof(SignedTokensTests)}.{nameof(SignedTokensTests.The_header_names_the_one_algorithm_and_nothing_that_changes_how_a_token_is_read)}"),
+        ("W06", "a token with another aud, iss or typ", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.Every_fault_has_the_same_answer)}"),
+        ("W07", "a token with crit, members that stand twice, deep JSON, or of 100 KB", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.Every_fault_has_the_same_answer)}"),
+        ("W10", "a token of another environment by the same secret", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.Every_fault_has_the_same_answer)}"),
+        ("W12", "two tokens; a token in the address or in a cookie", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.A_token_in_the_address_or_beside_another_credential_is_refused)}"),
+        ("W20", "20,000 mutations of a right token", $"{nameof(ForeignTokenTests)}.{nameof(ForeignTokenTests.Of_twenty_thousand_tokens_near_a_right_one_none_is_taken_and_none_is_a_fault)}"),
         ("Z10", "an export by who may only read and write", $"{nameof(ExportTests)}.{nameof(ExportTests.Who_writes_exports_nothing)}"),
         ("L07", "searches in tenants that do not exist leave nothing in memory", $"{nameof(SeveralRequestsTests)}.{nameof(SeveralRequestsTests.Tenants_that_are_made_up_leave_nothing_in_memory)}"),
     ];

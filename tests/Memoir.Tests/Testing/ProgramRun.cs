@@ -39,6 +39,7 @@ internal abstract class ProgramRun : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        start.Environment.Remove("JWT_SECRET_KEY");
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment["DOTNET_TC_QuickJitForLoops"] = "1"; // A quarter of the start; no test lives long enough to miss what it gives.
         return start;

@@ -10,6 +10,8 @@ using Memoir.Tests.Testing;
 /// </summary>
 internal static class StartupHook
 {
+    private static readonly Dictionary<Assembly, MethodInfo?> Trackers = [];
+
     private const int StandardOutput = 1;
     private const int StandardErrors = 2;
 
@@ -22,6 +24,7 @@ internal static class StartupHook
         while (requests.ReadLine() is { } line)
         {
             var code = Run(main, JsonSerializer.Deserialize<WarmRequest>(line)!);
+            NoteCoverage();
             answers.WriteLine(code);
             answers.Flush();
         }
@@ -62,6 +65,21 @@ internal static class StartupHook
 
             Console.SetOut(TextWriter.Null);
             Console.SetError(TextWriter.Null);
+        }
+    }
+
+    /// <summary>What coverlet put into the program notes at a process's end what has run; this process may be killed before.</summary>
+    private static void NoteCoverage()
+    {
+        foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies().Where(one => one.GetName().Name is "Memoir.Server" or "Memoir.Kit"))
+        {
+            if (!Trackers.TryGetValue(assembly, out var tracker))
+            {
+                tracker = Array.Find(assembly.GetTypes(), type => type.Namespace is "Coverlet.Core.Instrumentation.Tracker")?.GetMethod("UnloadModule");
+                Trackers.Add(assembly, tracker);
+            }
+
+            tracker?.Invoke(null, [null, EventArgs.Empty]);
         }
     }
 

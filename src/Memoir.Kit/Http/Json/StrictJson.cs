@@ -100,9 +100,20 @@ public static class StrictJson
     /// <summary>Invalid UTF-8, NUL characters and lone surrogates, in text or as escapes: PostgreSQL cannot keep them and no client means them.</summary>
     public static void RefuseUnkeepableText(ReadOnlySpan<byte> json)
     {
+        if (FindUnkeepable(json) is { } found)
+        {
+            throw ProblemException.Body("", $"The body {found}.");
+        }
+    }
+
+    /// <summary>Whether all its text can be read and kept; reading a lone surrogate as a string throws.</summary>
+    public static bool IsKeepable(ReadOnlySpan<byte> json) => FindUnkeepable(json) is null;
+
+    private static string? FindUnkeepable(ReadOnlySpan<byte> json)
+    {
         if (!Utf8.IsValid(json))
         {
-            throw ProblemException.Body("", "The body is not valid UTF-8.");
+            return "is not valid UTF-8";
         }
 
         var rest = json;
@@ -118,18 +129,20 @@ public static class StrictJson
             var unit = Hex(rest);
             if (unit == 0)
             {
-                throw ProblemException.Body("", "The body has a NUL character (\\u0000).");
+                return "has a NUL character (\\u0000)";
             }
 
             var isPair = unit is >= 0xD800 and <= 0xDBFF && rest.Length >= 12 && rest[6] == (byte)'\\' && rest[7] == (byte)'u'
                 && Hex(rest[6..]) is >= 0xDC00 and <= 0xDFFF;
             if (unit is >= 0xD800 and <= 0xDFFF && !isPair)
             {
-                throw ProblemException.Body("", "The body has half of a surrogate pair.");
+                return "has half of a surrogate pair";
             }
 
             rest = rest[Math.Min(isPair ? 12 : 6, rest.Length)..];
         }
+
+        return null;
     }
 
     private static void Append(RequestBody body, ReadOnlySequence<byte> parts, int limit)

@@ -22,8 +22,14 @@ internal sealed class MachineCheckup(IServiceProvider services, DatabaseOptions 
         var http = Of<HttpOptions>();
         var keys = Of<AccessOptions>().OperatorKeys().Count();
         var text = FormattableString.Invariant($"{Of<AdminOptions>().Environment}, {(keys == 0 ? "no key, so callers of this machine alone" : $"operator keys: {keys}")}, {http.Host}:{http.Port}");
+        var tokens = Of<TokenOptions>();
+        if (tokens.Secrets().Count is > 0 and var secrets)
+        {
+            text += FormattableString.Invariant($", tokens of other services by {secrets} secret{(secrets == 1 ? "" : "s")}{(tokens.JwtIssuer.Length + tokens.JwtAudience.Length == 0 ? " of any issuer" : "")}");
+        }
+
         var isLoopback = http.Host is "localhost" || (System.Net.IPAddress.TryParse(http.Host, out var address) && System.Net.IPAddress.IsLoopback(address));
-        return keys == 0 && !isLoopback ? Finding.Warning(check, $"{text}: other machines get 401 until MEMORY_API_KEYS is set") : Finding.Ok(check, text);
+        return keys == 0 && tokens.Secrets().Count == 0 && !isLoopback ? Finding.Warning(check, $"{text}: other machines get 401 until MEMORY_API_KEYS is set") : Finding.Ok(check, text);
     }
 
     public Finding Secret()

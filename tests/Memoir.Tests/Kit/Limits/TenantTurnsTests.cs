@@ -100,7 +100,7 @@ public sealed class TenantTurnsTests
     [Fact]
     public async Task A_queue_at_which_a_crowd_has_stood_for_a_second_is_kept_short_and_another_tenants_is_not()
     {
-        var time = new ManualTime();
+        var time = new HeldTime();
         var turns = new TenantTurns(2, Long, time);
         await turns.EnterAsync(Flood, Ct);
         await turns.EnterAsync(Flood, Ct);
@@ -110,12 +110,14 @@ public sealed class TenantTurnsTests
         time.Advance(TimeSpan.FromSeconds(1.1));
         var refused = Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
         Assert.Equal(Problem.Overloaded, refused.Problem);
-        Assert.Equal(Problem.Overloaded, (await turns.ForeseeAsync(Flood, Ct))?.Problem);
+        var foreseen = turns.ForeseeAsync(Flood, Ct);
+        time.Release();
+        Assert.Equal(Problem.Overloaded, (await foreseen)?.Problem);
         Assert.Null(await turns.ForeseeAsync(Other, Ct));
         _ = turns.EnterAsync(Other, Ct);
 
         // As long as a crowd has come and has not been told, there is room for one to each place.
-        Task[] told = [.. Enumerable.Range(0, 600).Select(_ => turns.ForeseeAsync(Flood, Ct).AsTask())];
+        Task[] told = [.. Enumerable.Range(0, 256).Select(_ => turns.ForeseeAsync(Flood, Ct).AsTask())];
         for (var i = 0; i < 299; i++)
         {
             turns.Leave();
@@ -128,6 +130,7 @@ public sealed class TenantTurnsTests
         _ = turns.EnterAsync(Flood, Ct);
         Assert.Throws<ProblemException>(() => { _ = turns.EnterAsync(Flood, Ct); });
 
+        time.Release();
         await Task.WhenAll(told);
         _ = turns.EnterAsync(Flood, Ct);
     }
@@ -173,6 +176,57 @@ public sealed class TenantTurnsTests
         Assert.Null(await turns.ForeseeAsync(Flood, Ct));
     }
 
+    [Fact]
+    public async Task Who_was_to_be_refused_is_let_in_when_the_crowd_has_gone_before_it_is_told()
+    {
+        var time = new HeldTime();
+        var turns = new TenantTurns(1, Long, time);
+        for (var i = 0; i < 1 + 256; i++)
+        {
+            _ = turns.EnterAsync(Flood, Ct);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        var foreseen = turns.ForeseeAsync(Flood, Ct);
+        for (var i = 0; i < 1 + 256; i++)
+        {
+            turns.Leave();
+        }
+
+        time.Release();
+        Assert.Null(await foreseen);
+    }
+
+    [Fact]
+    public async Task Tenants_that_are_no_crowd_each_do_not_keep_others_out_together()
+    {
+        var time = new HeldTime();
+        var turns = new TenantTurns(2, Long, time);
+        Tenant[] tenants = [.. Enumerable.Range(0, 8).Select(i => new Tenant($"t{i}"))];
+        for (var i = 0; i < 126; i++)
+        {
+            foreach (var tenant in tenants)
+            {
+                _ = turns.EnterAsync(tenant, Ct);
+            }
+        }
+
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        var foreseen = turns.ForeseeAsync(tenants[0], Ct); // Together they are one.
+        Assert.False(foreseen.IsCompleted);
+
+        Assert.Null(await turns.ForeseeAsync(Other, Ct));
+        var newcomer = turns.EnterAsync(Other, Ct);
+        for (var i = 0; i < 8 + 1; i++)
+        {
+            turns.Leave();
+        }
+
+        await newcomer; // After one of each.
+        time.Release();
+        Assert.NotNull(await foreseen);
+    }
+
     [Theory]
     [InlineData(50, true)]
     [InlineData(150, false)]
@@ -193,5 +247,39 @@ public sealed class TenantTurnsTests
         }
 
         Assert.Equal(stands, await turns.ForeseeAsync(Flood, Ct) is not null);
+    }
+
+    /// <summary>A pause lasts until it is released.</summary>
+    private sealed class HeldTime : TimeProvider
+    {
+        private readonly List<Action> _held = [];
+        private TimeSpan _jumped;
+
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(_jumped.TotalSeconds * TimestampFrequency);
+
+        public void Advance(TimeSpan by) => _jumped += by;
+
+        public void Release()
+        {
+            _held.ForEach(run => run());
+            _held.Clear();
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _held.Add(() => callback(state));
+            return new Held();
+        }
+
+        private sealed class Held : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
     }
 }

@@ -47,6 +47,11 @@ public sealed class SignedTokensTests
     [InlineData("""{"exp":1768482000,}""", false)]
     [InlineData("""{"exp":1768482000} x""", false)]
     [InlineData("", false)]
+    [InlineData("""{"exp":1768482000,"sub":"\udc00"}""", false)]
+    [InlineData("""{"exp":1768482000,"\ud800":1}""", false)]
+    [InlineData("""{"exp":1768482000,"sub":"\u0000"}""", false)]
+    [InlineData("""{"exp":1768482000,"sub":"\ud83d\udc36"}""", true)]
+    [InlineData("""{"exp":1768482000,"nbf":0,"iat":0}""", true)]
     public void The_claims_have_to_be_an_object_with_an_end_to_come(string claims, bool isRight)
     {
         Assert.Equal(Now, new ManualTime().GetUtcNow().ToUnixTimeSeconds());
@@ -58,6 +63,8 @@ public sealed class SignedTokensTests
     [InlineData("""{"alg":"HS256","typ":"jwt","kid":"2026-01:main_key.1"}""", true)]
     [InlineData("""{"alg":"HS256","typ":"at+jwt","cty":"anything"}""", true)]
     [InlineData("""{"alg":"none"}""", false)]
+    [InlineData("""{"alg":"\ud800"}""", false)]
+    [InlineData("""{"alg":"HS256","\ud800":1}""", false)]
     [InlineData("""{"alg":"hs256"}""", false)]
     [InlineData("""{"alg":"HS384"}""", false)]
     [InlineData("""{"alg":"RS256"}""", false)]
@@ -100,6 +107,16 @@ public sealed class SignedTokensTests
 
         Assert.Null(Ours.Check(Tokens.Signed(Encoding.UTF8.GetBytes(Tokens.Header), claims)));
         Assert.Null(Ours.Check(Tokens.Signed(header, """{"exp":1768482000}"""u8.ToArray())));
+    }
+
+    [Fact]
+    public void A_token_that_has_expired_is_genuine_and_a_forged_one_is_not()
+    {
+        var expired = Tokens.Signed("""{"exp":1}""");
+
+        Assert.Null(Ours.Check(expired));
+        Assert.True(Ours.IsGenuine(expired));
+        Assert.False(Ours.IsGenuine(Tokens.Signed("""{"exp":1}""", secret: Tokens.Secret + "x")));
     }
 
     [Fact]

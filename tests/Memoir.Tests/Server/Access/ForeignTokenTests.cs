@@ -95,6 +95,10 @@ public sealed class ForeignTokenTests
             .. Changed("17,", "17,\"customer_id\":18,"),
             .. Changed("\"memory:read\"", "[\"memory:read\"]"),
             .. Changed("\"scope\":\"memory:read\",", ""),
+            Tokens.Signed("{}", """{"alg":"\ud800"}"""),
+            Tokens.Signed("{}", """{"alg":"HS256","\ud800":1}""", secret: "x"),
+            .. Changed("17,", "\"\\ud800\","),
+            .. Changed("\"memory:read\"", "\"memory:read\",\"sub\":\"\\udc00\""),
             Tokens.Signed(right + new string(' ', 100_000)),
             "a.b.c",
             "..",
@@ -117,6 +121,56 @@ public sealed class ForeignTokenTests
             Assert.Contains(from, right, StringComparison.Ordinal);
             return [Tokens.Signed(right.Replace(from, to, StringComparison.Ordinal))];
         }
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_is_no_fault_of_an_open_route_either()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        using var client = server.CreateClient();
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Tokens.Signed("{}", """{"alg":"\ud800"}"""));
+
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/health", Ct)).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_expired_token_blocks_no_address_and_a_forged_one_does()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current, ("JwtSecretKey", Tokens.Secret), ("BlockAfterRefusals", "5"));
+        server.CallerAddress = IPAddress.Parse("203.0.113.9");
+        var expired = Right.Replace("1768482000", "1768400000", StringComparison.Ordinal);
+
+        for (var i = 0; i < 10; i++)
+        {
+            await (await With(server, expired).GetAsync(List, Ct)).RefusedAsync(HttpStatusCode.Unauthorized, "invalid-token");
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await With(server, Right).GetAsync(List, Ct)).StatusCode);
+        for (var i = 0; i < 10; i++)
+        {
+            using var client = server.CreateClient();
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Tokens.Signed(Right, secret: "guessed"));
+            await client.GetAsync(List, Ct);
+        }
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await With(server, Right).GetAsync(List, Ct)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Subjects_of_one_tenant_have_idempotency_keys_of_their_own()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current, ("JwtSecretKey", Tokens.Secret));
+        const string body = """{"tenant_id":"17","conversation_id":"c1","role":"user","content":"ok"}""";
+        var ids = new List<string?>();
+        foreach (var subject in (string[])["\"a\"", "\"b\"", "7", "\"a\""])
+        {
+            using var client = With(server, Right.Replace("\"agent@example.com\"", subject, StringComparison.Ordinal));
+            client.DefaultRequestHeaders.Add("Idempotency-Key", "1");
+            ids.Add((await (await client.SendAsync("POST", "/v1/messages", body)).JsonAsync(HttpStatusCode.Accepted)).Text("id"));
+        }
+
+        Assert.Equal(3, ids.Distinct().Count());
+        Assert.Equal(ids[0], ids[3]);
     }
 
     [Fact]
@@ -220,6 +274,20 @@ public sealed class ForeignTokenTests
         Assert.Equal(78, ending.Code);
         Assert.StartsWith("memoir: JWT_SECRET_KEY: ", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
         Assert.DoesNotContain(secret, ending.Errors + ending.Output, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("MEMORY_SECRET_KEY")]
+    [InlineData("MEMORY_API_KEYS")]
+    [InlineData("MEMORY_METRICS_TOKEN")]
+    public async Task A_secret_that_is_another_key_of_this_installation_refuses_the_start(string other)
+    {
+        var folder = Directory.CreateTempSubdirectory("memoir-jwt-").FullName;
+        var ending = await ServerProcess.RefuseAsync(folder, ("MEMORY_JWT_SECRET_KEY", Tokens.Secret), (other, Tokens.Secret));
+
+        Assert.Equal(78, ending.Code);
+        Assert.Contains("also a key of this installation", Assert.Single(ending.ErrorLines), StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 
