@@ -101,7 +101,9 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
 
         try
         {
-            await Task.Delay(pause < MostPause ? pause : MostPause, _time, ct);
+            // Not all at once: a crowd that is told together comes again together.
+            var part = 0.5 + (Random.Shared.NextDouble() / 2);
+            await Task.Delay((pause < MostPause ? pause : MostPause) * part, _time, ct);
         }
         finally
         {
@@ -111,10 +113,7 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
             }
         }
 
-        lock (_gate)
-        {
-            return _free > 0 ? null : Overloaded(); // The crowd may have gone meanwhile.
-        }
+        return Overloaded(); // Even if there is a place by now: who is served has not waited.
     }
 
     public void Leave()
@@ -163,10 +162,11 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
             return true;
         }
 
-        // Several tenants that are no crowd each may be one together.
-        var isCrowd = lane.Waiting.Count + lane.Paused >= Crowd || _waiting >= MostWaiting / 2;
-        return isCrowd && _time.GetElapsedTime(lane.FilledAt) > Burst;
+        return IsCrowded(lane) && _time.GetElapsedTime(lane.FilledAt) > Burst;
     }
+
+    /// <summary>Several tenants that are no crowd each may be one together.</summary>
+    private bool IsCrowded(Lane lane) => lane.Waiting.Count + lane.Paused >= Crowd || _waiting >= MostWaiting / 2;
 
     private Lane LaneOf(string name)
     {

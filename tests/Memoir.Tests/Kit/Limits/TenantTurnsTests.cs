@@ -177,27 +177,6 @@ public sealed class TenantTurnsTests
     }
 
     [Fact]
-    public async Task Who_was_to_be_refused_is_let_in_when_the_crowd_has_gone_before_it_is_told()
-    {
-        var time = new HeldTime();
-        var turns = new TenantTurns(1, Long, time);
-        for (var i = 0; i < 1 + 256; i++)
-        {
-            _ = turns.EnterAsync(Flood, Ct);
-        }
-
-        time.Advance(TimeSpan.FromSeconds(1.1));
-        var foreseen = turns.ForeseeAsync(Flood, Ct);
-        for (var i = 0; i < 1 + 256; i++)
-        {
-            turns.Leave();
-        }
-
-        time.Release();
-        Assert.Null(await foreseen);
-    }
-
-    [Fact]
     public async Task Tenants_that_are_no_crowd_each_do_not_keep_others_out_together()
     {
         var time = new HeldTime();
