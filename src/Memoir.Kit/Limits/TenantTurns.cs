@@ -90,8 +90,13 @@ public sealed class TenantTurns(int places, TimeSpan longestWait, TimeProvider? 
         Lane lane;
         lock (_gate)
         {
+            if (_free > 0)
+            {
+                return null;
+            }
+
             lane = LaneOf(tenant.Id);
-            if (_free > 0 || !IsFull(lane))
+            if (!IsFull(lane))
             {
                 return null;
             }

@@ -115,7 +115,8 @@ public sealed class SignedTokens(IReadOnlyList<byte[]> secrets, TimeProvider tim
     private static bool HasBegun(JsonElement members, string name, long now) =>
         !members.TryGetProperty(name, out _) || (Seconds(members, name) is { } start && start <= now + SkewSeconds);
 
-    private static string? Text(JsonElement members, string name) =>
+    /// <returns>A member that is a text; null for none and for any other.</returns>
+    public static string? Text(JsonElement members, string name) =>
         members.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 
     /// <summary>A NumericDate: seconds since 1970, of which some issuers give parts.</summary>

@@ -31,8 +31,8 @@ internal sealed class ForeignTokens(IOptions<TokenOptions> options, InstanceKeys
     private bool IsMeantForUs(JsonElement claims)
     {
         var (issuer, audience) = (options.Value.JwtIssuer, options.Value.JwtAudience);
-        return (issuer.Length == 0 || Text(claims, "iss") == issuer)
-            && (audience.Length == 0 || Text(claims, "aud") == audience
+        return (issuer.Length == 0 || SignedTokens.Text(claims, "iss") == issuer)
+            && (audience.Length == 0 || SignedTokens.Text(claims, "aud") == audience
                 || (claims.TryGetProperty("aud", out var several) && several.ValueKind is JsonValueKind.Array
                     && several.EnumerateArray().Any(one => one.ValueKind is JsonValueKind.String && one.GetString() == audience)));
     }
@@ -42,12 +42,12 @@ internal sealed class ForeignTokens(IOptions<TokenOptions> options, InstanceKeys
     {
         var id = claims.TryGetProperty("customer_id", out var value) && value.ValueKind is JsonValueKind.Number
             ? value.TryGetInt64(out var number) && value.GetRawText() == number.ToString(System.Globalization.CultureInfo.InvariantCulture) ? value.GetRawText() : null
-            : Text(claims, "customer_id");
+            : SignedTokens.Text(claims, "customer_id");
         return id is not null && TenantId.IsValid(id) ? new Tenant(id) : null;
     }
 
     /// <returns>Null where it is no text; names that are not ours give nothing.</returns>
-    private static Scopes? ScopesOf(JsonElement claims) => Text(claims, "scope")?.Split(' ')
+    private static Scopes? ScopesOf(JsonElement claims) => SignedTokens.Text(claims, "scope")?.Split(' ')
         .Aggregate(Scopes.None, (scopes, name) => scopes | (name is ReadAndWrite ? Scopes.Read | Scopes.Write : ScopeNames.Parse(name)))
         & (Scopes.Read | Scopes.Write);
 
@@ -57,16 +57,13 @@ internal sealed class ForeignTokens(IOptions<TokenOptions> options, InstanceKeys
     /// </summary>
     private string NameOf(JsonElement claims, Tenant tenant)
     {
-        var subject = claims.TryGetProperty("sub", out var value) && value.ValueKind is JsonValueKind.Number ? value.GetRawText() : Text(claims, "sub");
+        var subject = claims.TryGetProperty("sub", out var value) && value.ValueKind is JsonValueKind.Number ? value.GetRawText() : SignedTokens.Text(claims, "sub");
         if (string.IsNullOrEmpty(subject))
         {
             return "jwt";
         }
 
-        var bytes = Encoding.UTF8.GetBytes($"{tenant.Id}\0{Text(claims, "iss")}\0{subject}");
+        var bytes = Encoding.UTF8.GetBytes($"{tenant.Id}\0{SignedTokens.Text(claims, "iss")}\0{subject}");
         return "jwt:" + Convert.ToHexStringLower(HMACSHA256.HashData(_names.Value, bytes).AsSpan(0, 8));
     }
-
-    private static string? Text(JsonElement claims, string name) =>
-        claims.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 }
