@@ -8,6 +8,7 @@ using Memoir.Server.Audit;
 using Memoir.Server.Backups;
 using Memoir.Server.Commands;
 using Memoir.Server.Docs;
+using Memoir.Server.Documents;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
@@ -17,6 +18,7 @@ using Memoir.Server.OpenApi;
 using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
+using Memoir.Server.Voice;
 using Memoir.Server.Wire;
 
 return await CommandTable.RunAsync(args, new Startup(builder =>
@@ -28,6 +30,8 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddRecall();
     builder.AddMemories();
     builder.AddMessages();
+    builder.AddDocuments();
+    builder.AddVoice();
     builder.AddJobs();
     builder.AddRetention();
     builder.AddPrivacy();
@@ -51,6 +55,8 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     }
 
     app.MapMessages();
+    app.MapDocuments();
+    app.MapVoice();
     app.MapRecall();
     app.MapJobs();
     app.MapRetention();

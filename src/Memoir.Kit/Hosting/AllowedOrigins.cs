@@ -14,9 +14,9 @@ public sealed class AllowedOrigins(RequestDelegate next, IOptions<HttpOptions> o
 {
     private const string Methods = "GET, HEAD, POST, PUT, PATCH, DELETE";
     private const string RequestHeaders =
-        $"Authorization, Content-Type, If-Match, {IdempotentRequest.Header}, x-api-key, {RequestId.Header}, X-Tenant-ID, traceparent";
+        $"Authorization, Content-Type, If-Match, If-None-Match, {IdempotentRequest.Header}, x-api-key, {RequestId.Header}, X-Tenant-ID, traceparent";
     private const string AnswerHeaders =
-        $"ETag, Location, {RequestId.Header}, {RateLimitHeaders.Limit}, {RateLimitHeaders.Remaining}, {RateLimitHeaders.Reset}, Retry-After, {IdempotentRequest.ReplayedHeader}";
+        $"ETag, Location, Warning, Deprecation, Link, {RequestId.Header}, {RateLimitHeaders.Limit}, {RateLimitHeaders.Remaining}, {RateLimitHeaders.Reset}, Retry-After, {IdempotentRequest.ReplayedHeader}";
 
     private readonly HashSet<string> _origins = new(options.Value.ListAllowedOrigins(), StringComparer.Ordinal);
 

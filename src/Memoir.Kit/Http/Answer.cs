@@ -14,6 +14,12 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
 {
     public const string Json = "application/json";
 
+    /// <summary>The <c>ETag</c> header, or null.</summary>
+    public string? ETag { get; init; }
+
+    /// <summary>The <c>Warning</c> header, or null; a repetition does not get it again.</summary>
+    public string? Warning { get; init; }
+
     public static Answer NoContent { get; } = new(StatusCodes.Status204NoContent, default, null);
 
     public static Answer Ok<T>(T value, JsonTypeInfo<T> type) => Of(StatusCodes.Status200OK, value, type, null);
@@ -36,6 +42,16 @@ public sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string? Locat
         if (Location is not null)
         {
             response.Headers.Location = Location;
+        }
+
+        if (ETag is not null)
+        {
+            response.Headers.ETag = ETag;
+        }
+
+        if (Warning is not null)
+        {
+            response.Headers.Warning = Warning;
         }
 
         if (Body.IsEmpty)

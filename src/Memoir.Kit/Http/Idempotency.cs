@@ -62,7 +62,7 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
             ON CONFLICT DO NOTHING
             """;
         const string find = """
-            SELECT fingerprint, status, body, location FROM idempotency_keys
+            SELECT fingerprint, status, body, location, etag FROM idempotency_keys
             WHERE tenant_id = @Tenant AND credential = @Credential AND key = @Key
             """;
 
@@ -84,7 +84,7 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
         }
 
         throw first.Fingerprint == Fingerprint
-            ? new IdempotencyReplayException(new Answer((int)first.Status.Value, first.Body, first.Location))
+            ? new IdempotencyReplayException(new Answer((int)first.Status.Value, first.Body, first.Location) { ETag = first.Etag })
             : new ProblemException(Problem.IdempotencyKeyReused, "This idempotency key was used for another request within the last 24 hours.");
     }
 
@@ -92,11 +92,11 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
     public Task CompleteAsync(Session session, Answer answer)
     {
         const string sql = """
-            UPDATE idempotency_keys SET status = @Status, body = @Body, location = @Location
+            UPDATE idempotency_keys SET status = @Status, body = @Body, location = @Location, etag = @ETag
             WHERE tenant_id = @Tenant AND credential = @Credential AND key = @Key
             """;
 
-        return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location });
+        return session.SendAsync(sql, new { Credential, Key, answer.Status, Body = answer.Body.ToArray(), answer.Location, answer.ETag });
     }
 
     /// <summary>
@@ -136,6 +136,8 @@ public sealed record IdempotentRequest(string Credential, string Key, string Fin
         public byte[]? Body { get; init; }
 
         public string? Location { get; init; }
+
+        public string? Etag { get; init; }
     }
 }
 

@@ -3,6 +3,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Memoir.Kit.Http;
 
+/// <summary>Marks a route whose clients look for <c>success</c> and <c>error</c> in a refusal: they stand in its body, too.</summary>
+public sealed class SaysSuccess
+{
+    public static readonly SaysSuccess Instance = new();
+}
+
 /// <summary>Writes RFC 9457 problem bodies: the only place where a refusal becomes bytes.</summary>
 public static class ProblemAnswer
 {
@@ -30,7 +36,7 @@ public static class ProblemAnswer
             response.Headers.WWWAuthenticate = problem is Problem.InvalidToken ? "Bearer realm=\"memoir\", error=\"invalid_token\"" : "Bearer realm=\"memoir\"";
         }
 
-        var body = Serialize(refusal, http.Request.Path, RequestId.Of(http));
+        var body = Serialize(refusal, http.Request.Path, RequestId.Of(http), http.GetEndpoint()?.Metadata.GetMetadata<SaysSuccess>() is not null);
         response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(http.Request.Method))
         {
@@ -44,11 +50,11 @@ public static class ProblemAnswer
     /// <summary>The same problem as one element of a batch answer.</summary>
     public static JsonElement AsElement(ProblemException refusal, string instance, string requestId)
     {
-        using var document = JsonDocument.Parse(Serialize(refusal, instance, requestId));
+        using var document = JsonDocument.Parse(Serialize(refusal, instance, requestId, saysSuccess: false));
         return document.RootElement.Clone();
     }
 
-    private static byte[] Serialize(ProblemException refusal, string? instance, string requestId)
+    private static byte[] Serialize(ProblemException refusal, string? instance, string requestId, bool saysSuccess)
     {
         using var buffer = new MemoryStream(256);
         using (var json = new Utf8JsonWriter(buffer))
@@ -60,6 +66,12 @@ public static class ProblemAnswer
             json.WriteString("detail", refusal.Message);
             json.WriteString("instance", instance);
             json.WriteString("request_id", requestId);
+            if (saysSuccess)
+            {
+                json.WriteBoolean("success", false);
+                json.WriteString("error", refusal.Message);
+            }
+
             if (refusal.Errors.Count > 0)
             {
                 json.WriteStartObject("errors");

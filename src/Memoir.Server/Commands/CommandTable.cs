@@ -7,6 +7,7 @@ using Memoir.Server.Commands.Backups;
 using Memoir.Server.Commands.Copy;
 using Memoir.Server.Commands.Demo;
 using Memoir.Server.Commands.Doctor;
+using Memoir.Server.Commands.Documents;
 using Memoir.Server.Commands.Eval;
 using Memoir.Server.Commands.Export;
 using Memoir.Server.Commands.Healthcheck;
@@ -21,6 +22,7 @@ internal static class CommandTable
     private static readonly Command[] Commands =
     [
         DemoCommand.Definition, ImportCommand.Definition, ExportCommand.Definition, EvalCommand.Definition,
+        ExportDocumentCommand.Definition, ImportDocumentCommand.Definition,
         MigrateCommand.Definition, CopyCommand.Definition, BackupCommand.Definition, RestoreCommand.Definition, RecoverCommand.Definition,
         AuditCommand.Definition, LoadtestCommand.Definition, HealthcheckCommand.Definition, DoctorCommand.Definition,
     ];
@@ -105,11 +107,11 @@ internal static class CommandTable
 
         usage: memoir [command] [options]
 
-          {"serve",-11} serve the API; the same without a command
-          {"api",-11} serve the API without deferred work, beside workers (PostgreSQL)
-          {"worker",-11} do the deferred work of all processes on one database (PostgreSQL)
-        {string.Join('\n', Commands.Select(command => $"  {command.Name,-11} {command.Summary}"))}
-          {"help",-11} this list, or help COMMAND
+          {"serve",-16} serve the API; the same without a command
+          {"api",-16} serve the API without deferred work, beside workers (PostgreSQL)
+          {"worker",-16} do the deferred work of all processes on one database (PostgreSQL)
+        {string.Join('\n', Commands.Select(command => $"  {command.Name,-16} {command.Summary}"))}
+          {"help",-16} this list, or help COMMAND
 
         From a clone, memoir is: dotnet run --project src/Memoir.Server --
         Settings are environment variables, see docs/configuration.md; exit codes and files, see docs/import.md and docs/eval.md.

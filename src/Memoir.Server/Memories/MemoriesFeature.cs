@@ -1,5 +1,7 @@
 using Memoir.Kit.Jobs;
 using Memoir.Kit.Settings;
+using Memoir.Server.Memories.Embedding;
+using Memoir.Server.Memories.Lists;
 
 namespace Memoir.Server.Memories;
 
@@ -11,6 +13,7 @@ internal static class MemoriesFeature
         builder.Services.AddSettings<MemoryOptions, MemoryOptionsValidator>();
         builder.Services.AddSingleton<MemoryReader>();
         builder.Services.AddSingleton<MemoryService>();
+        builder.Services.AddSingleton<MemoryLists>();
         builder.Services.AddSingleton<IJobHandler, EmbedMemoriesJob>();
         builder.Services.AddSingleton<IJobHandler, ReembedMemoriesJob>();
     }

@@ -24,9 +24,21 @@ internal sealed record Memory
 
     public string? ExternalId { get; init; }
 
+    /// <summary>What of the user, or of all, it says: of one type each key has one current memory.</summary>
+    public string? Key { get; init; }
+
     public required string Content { get; init; }
 
+    /// <summary>What was given beside a key, a JSON object; its words are the content.</summary>
+    public string? Value { get; init; }
+
     public required Json Metadata { get; init; }
+
+    /// <summary>Its categories, a JSON list of texts.</summary>
+    public string? Tags { get; init; }
+
+    /// <summary>Whom it concerns: see <see cref="MemoryScope"/>.</summary>
+    public string Scope { get; init; } = MemoryScope.User;
 
     /// <summary>Importance without its recency part; see <see cref="Importance"/>.</summary>
     public required double ImportanceBase { get; init; }
@@ -80,9 +92,17 @@ internal sealed record NewMemory
 
     public string? ExternalId { get; init; }
 
+    public string? Key { get; init; }
+
     public required string Content { get; init; }
 
+    public string? Value { get; init; }
+
     public required Json Metadata { get; init; }
+
+    public string? Tags { get; init; }
+
+    public string Scope { get; init; } = MemoryScope.User;
 
     public double? ImportanceOverride { get; init; }
 
@@ -90,6 +110,19 @@ internal sealed record NewMemory
 
     /// <summary>When it was said; now when null.</summary>
     public DateTimeOffset? OccurredAt { get; init; }
+
+    /// <summary>From when on it is not returned any more; never when null.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+}
+
+/// <summary>Whom a memory concerns.</summary>
+internal static class MemoryScope
+{
+    /// <summary>One user, or what was said in a conversation.</summary>
+    public const string User = "user";
+
+    /// <summary>Every user of the tenant.</summary>
+    public const string Shared = "shared";
 }
 
 /// <summary>Who writes, through which door, in which request: the provenance that callers cannot choose.</summary>
@@ -100,7 +133,7 @@ internal sealed record MemoryVersion
 {
     public required long Version { get; init; }
 
-    /// <summary>What ended this version: <c>replace</c> or <c>patch</c>.</summary>
+    /// <summary>What ended this version: <c>replace</c>, <c>patch</c> or <c>restore</c>.</summary>
     public required string Action { get; init; }
 
     public required string Actor { get; init; }

@@ -39,7 +39,7 @@ internal sealed class MemoryDraft
         Id = old.Id,
         Sequence = old.Sequence,
         Version = old.Version + 1,
-        OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
+        OccurredAt = _isDated || Memory.Key is not null ? Memory.OccurredAt : old.OccurredAt, // A key is stated anew, a message corrected.
         StoredAt = old.StoredAt,
         UpdatedAt = now,
         RestoredAt = old.ArchivedAt is null ? old.RestoredAt : now,
@@ -55,7 +55,8 @@ internal sealed class MemoryDraft
             Writer = old.Writer,
             Channel = old.Channel,
             EmbeddingStatus = old.EmbeddingStatus,
-            ExpiresAt = old.ExpiresAt,
+            OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
+            ExpiresAt = Memory.Key is null ? old.ExpiresAt : Memory.ExpiresAt,
         } == old;
 
     /// <summary>The index entry of the row as it was stored.</summary>
@@ -81,8 +82,12 @@ internal sealed class MemoryDraft
         Role = item.Role,
         Name = item.Name,
         ExternalId = item.ExternalId,
+        Key = item.Key,
         Content = item.Content,
+        Value = item.Value,
         Metadata = item.Metadata,
+        Tags = item.Tags,
+        Scope = item.Scope,
         ImportanceBase = Importance.Base(item.Role, item.Content),
         ImportanceOverride = item.ImportanceOverride,
         Source = item.Source,
@@ -92,6 +97,7 @@ internal sealed class MemoryDraft
         OccurredAt = item.OccurredAt ?? now,
         StoredAt = now,
         UpdatedAt = now,
+        ExpiresAt = item.ExpiresAt,
         EmbeddingStatus = "", // Decided in the write.
     };
 }

@@ -64,7 +64,7 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
         }, ct);
 
     /// <summary>What a memory adds to an answer, about.</summary>
-    public static long CharactersOf(Memory memory) => memory.Content.Length + memory.Metadata.Text.Length;
+    public static long CharactersOf(Memory memory) => memory.Content.Length + memory.Metadata.Text.Length + (memory.Value?.Length ?? 0);
 
     /// <summary>The memories written after a place in the tenant's order, analysed for the index.</summary>
     public async Task AnalyseAfterAsync(Session session, long sequence, Action<Memory, AnalysedMemory> add)
@@ -95,7 +95,7 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
     public static AnalysedMemory Analyse(Memory memory) => Analyzer.Analyse(
         new IndexedMemory(memory.Sequence, memory.ConversationId, memory.Content, memory.OccurredAt)
         {
-            UserId = memory.UserId,
+            UserId = memory.Scope == MemoryScope.Shared ? IndexedMemory.Everybody : memory.UserId,
             Name = memory.Name,
             Role = RoleOf(memory.Role),
             Type = memory.Type,

@@ -14,8 +14,8 @@ internal sealed class MemoryService(
     Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, TimeProvider time)
 {
     /// <summary>
-    /// Stores memories together: all of them or none. An external id that is known already replaces what it named, unless it
-    /// says the same; one that names an archived memory brings it back with the new text.
+    /// Stores memories together: all of them or none. An external id that is known already replaces what it named, and a key
+    /// what it said of the same user, unless it says the same; what was archived comes back with the new text.
     /// </summary>
     /// <param name="tenant">Whose memories they are.</param>
     /// <param name="items">Checked input, in the order it was given.</param>
@@ -65,6 +65,19 @@ internal sealed class MemoryService(
     /// <summary>Changes a memory and keeps what it was. One in the archive stays there.</summary>
     /// <returns>The changed memory, or null when this tenant has none with that id.</returns>
     public Task<Memory?> ChangeAsync(Tenant tenant, Guid id, Func<Memory, Memory> change, Writer writer, CancellationToken ct) =>
+        ChangeAsync(tenant, id, "patch", (_, old, _) => Task.FromResult<Memory?>(change(old)), writer, ct);
+
+    /// <summary>Makes what a memory said in an older version what it says now; that it was changed meanwhile is kept, too.</summary>
+    /// <returns>The memory, or null when this tenant has none with that id, or it has no such version.</returns>
+    public Task<Memory?> RestoreVersionAsync(Tenant tenant, Guid id, long version, Writer writer, CancellationToken ct) =>
+        ChangeAsync(tenant, id, "restore", async (session, old, text) =>
+        {
+            var snapshot = text?.Versions.GetValueOrDefault(version) ?? (await MemoryStore.FindSnapshotAsync(session, id, version))?.Text;
+            return snapshot is null or "" || old.ExpiresAt <= time.Now() ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
+        }, writer, ct);
+
+    private Task<Memory?> ChangeAsync(
+        Tenant tenant, Guid id, string action, Func<Session, Memory, ArchivedText?, Task<Memory?>> change, Writer writer, CancellationToken ct) =>
         ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
             var old = await MemoryStore.FindAsync(session, id);
@@ -73,24 +86,44 @@ internal sealed class MemoryService(
                 return null;
             }
 
-            if (old.ArchiveFile is { } file)
+            var text = old.ArchiveFile is { } file ? texts.Of(id, file) : null;
+            old = text is null ? old : old with { Content = text.Content };
+            var changed = await change(session, old, text);
+            if (changed is null)
             {
-                old = old with { Content = texts.Of(id, file).Content };
+                return null;
             }
 
-            if (change(old) == old)
+            if (changed == old)
             {
                 return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
             var now = time.Now();
-            var changed = change(old) with { Version = old.Version + 1, UpdatedAt = now };
-            await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, "patch", writer.Credential, now));
-            await MemoryStore.UpdateAsync(session, changed.ArchiveFile is null ? changed : changed with { Content = "" });
+            var isReworded = changed.Content != old.Content;
+            if (isReworded && old.ArchivedAt is not null)
+            {
+                throw new ProblemException(Problem.Conflict, "This memory is archived. Bring it back before its text is changed.");
+            }
+
+            changed = changed with { Version = old.Version + 1, UpdatedAt = now };
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
-            var vector = await MemoryVectors.FindAsync(session, inUse, old.Sequence);
+            if (isReworded)
+            {
+                changed = changed with
+                {
+                    ImportanceBase = Importance.Base(changed.Role, changed.Content),
+                    EmbeddingStatus = MemoryVectors.StatusOf(inUse, changed.Content),
+                };
+                await MemoryVectors.ForgetAsync(session, old.Sequence);
+            }
+
+            await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, action, writer.Credential, now));
+            await MemoryStore.UpdateAsync(session, changed.ArchiveFile is null ? changed : changed with { Content = "" });
+            var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, old.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
+            await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
         }, ct), ct);
@@ -246,8 +279,7 @@ internal sealed class MemoryService(
         var write = await indexes.BeginAsync(session, drafts.Count);
         var last = write.Counters.LastSequence - drafts.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
-        var known = await MemoryStore.FindByExternalIdAsync(
-            session, [.. drafts.Select(draft => draft.Memory.ExternalId).OfType<string>().Distinct(StringComparer.Ordinal)]);
+        var known = await KnownMemories.FindAsync(session, drafts);
         var memories = new Memory[drafts.Count];
         var fresh = new List<Memory>(drafts.Count);
         var written = new List<Memory>(drafts.Count);
@@ -256,7 +288,7 @@ internal sealed class MemoryService(
         for (var i = 0; i < drafts.Count; i++)
         {
             var draft = drafts[i];
-            var old = draft.Memory.ExternalId is { } externalId ? known.GetValueOrDefault(externalId) : null;
+            var old = known.Of(draft.Memory);
             if (old is not null && draft.Repeats(old))
             {
                 memories[i] = old;
@@ -305,11 +337,7 @@ internal sealed class MemoryService(
                     session, generation.Generation, memory.Sequence, vector, write.Counters.LastChange));
             }
 
-            if (memory.ExternalId is { } named)
-            {
-                known[named] = memory; // A later item may name it again.
-            }
-
+            known.Add(memory);
             memories[i] = memory;
             written.Add(memory);
         }

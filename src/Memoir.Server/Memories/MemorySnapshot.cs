@@ -44,6 +44,38 @@ internal static class MemorySnapshot
         return null;
     }
 
+    /// <summary>The memory with the fields that a version says; what a version does not have stays as it is.</summary>
+    /// <returns>Null when it was somebody else's then: whose words they were is not to be forgotten.</returns>
+    public static Memory? Restored(Memory memory, string snapshot, DateTimeOffset now)
+    {
+        using var document = JsonDocument.Parse(snapshot);
+        var said = document.RootElement;
+        if (Text(said, "user_id") != memory.UserId || Text(said, "conversation_id") != memory.ConversationId || Text(said, "role") != memory.Role)
+        {
+            return null;
+        }
+
+        return memory with
+        {
+            Type = Text(said, "type") ?? memory.Type,
+            Content = Text(said, "content") ?? "",
+            Value = Raw(said, "value"),
+            Metadata = new Json(Raw(said, "metadata") ?? "{}"),
+            Tags = Raw(said, "categories"),
+            ImportanceOverride = said.TryGetProperty("importance_override", out var importance) ? importance.GetDouble() : null,
+            Source = Text(said, "source"),
+            Name = Text(said, "name"),
+            ExpiresAt = Text(said, "expires_at") is not { } expiry || !WireInstant.TryParse(expiry, out var at) ? null
+                : at > now ? at : memory.ExpiresAt, // What comes back is not to be gone at once.
+        };
+    }
+
+    private static string? Text(JsonElement said, string name) =>
+        said.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+
+    private static string? Raw(JsonElement said, string name) =>
+        said.TryGetProperty(name, out var value) && value.ValueKind is not JsonValueKind.Null ? value.GetRawText() : null;
+
     private static string Write(Memory memory)
     {
         using var buffer = new MemoryStream();
@@ -61,6 +93,33 @@ internal static class MemorySnapshot
             if (memory.ImportanceOverride is { } importance)
             {
                 json.WriteNumber("importance_override", importance);
+            }
+
+            if (memory.Key is not null)
+            {
+                json.WriteString("key", memory.Key);
+            }
+
+            if (memory.Value is not null)
+            {
+                json.WritePropertyName("value");
+                json.WriteRawValue(memory.Value);
+            }
+
+            if (memory.Tags is not null)
+            {
+                json.WritePropertyName("categories");
+                json.WriteRawValue(memory.Tags);
+            }
+
+            if (memory.Scope != MemoryScope.User)
+            {
+                json.WriteString("scope", memory.Scope);
+            }
+
+            if (memory.ExpiresAt is { } expiry)
+            {
+                json.WriteString("expires_at", WireInstant.Format(expiry));
             }
 
             json.WriteString("source", memory.Source);

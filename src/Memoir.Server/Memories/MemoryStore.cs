@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Lists;
 
 namespace Memoir.Server.Memories;
 
@@ -6,7 +7,7 @@ namespace Memoir.Server.Memories;
 internal static class MemoryStore
 {
     private const string Columns = """
-        id, sequence, version, type, user_id, conversation_id, role, name, external_id, content, metadata,
+        id, sequence, version, type, user_id, conversation_id, role, name, external_id, key, content, value, metadata, tags, scope,
         importance_base, importance_override, source, source_class, writer, channel,
         occurred_at, stored_at, updated_at, expires_at, archived_at, archive_file, restored_at, embedding_status
         """;
@@ -14,10 +15,10 @@ internal static class MemoryStore
     public static Task InsertManyAsync(Session session, IReadOnlyList<Memory> memories)
     {
         const string sql = $"""
-            INSERT INTO memories (tenant_id, {Columns}, scope)
-            VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Content, @Metadata,
+            INSERT INTO memories (tenant_id, {Columns})
+            VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Key, @Content, @Value, @Metadata, @Tags, @Scope,
                 @ImportanceBase, @ImportanceOverride, @Source, @SourceClass, @Writer, @Channel,
-                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @ArchiveFile, @RestoredAt, @EmbeddingStatus, 'user')
+                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @ArchiveFile, @RestoredAt, @EmbeddingStatus)
             """;
 
         return session.SendManyAsync(sql, memories);
@@ -27,9 +28,9 @@ internal static class MemoryStore
     {
         const string sql = """
             UPDATE memories SET version = @Version, type = @Type, user_id = @UserId, conversation_id = @ConversationId, role = @Role,
-                name = @Name, content = @Content, metadata = @Metadata, importance_base = @ImportanceBase,
+                name = @Name, content = @Content, value = @Value, metadata = @Metadata, tags = @Tags, scope = @Scope, importance_base = @ImportanceBase,
                 importance_override = @ImportanceOverride, source = @Source, source_class = @SourceClass, writer = @Writer,
-                channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, archived_at = @ArchivedAt,
+                channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, expires_at = @ExpiresAt, archived_at = @ArchivedAt,
                 archive_file = @ArchiveFile, restored_at = @RestoredAt, embedding_status = @EmbeddingStatus
             WHERE tenant_id = @Tenant AND id = @Id
             """;
@@ -58,6 +59,16 @@ internal static class MemoryStore
         return session.QueryPortionAsync<MemoryVersion>(sql, new { memoryId, below, limit }, v => v.Snapshot.Text.Length, MemoryReader.MostCharacters);
     }
 
+    public static async Task<Json?> FindSnapshotAsync(Session session, Guid memoryId, long version)
+    {
+        const string sql = """
+            SELECT version, action, actor, at, snapshot FROM memory_versions
+            WHERE tenant_id = @Tenant AND memory_id = @memoryId AND version = @version
+            """;
+
+        return (await session.FindAsync<MemoryVersion>(sql, new { memoryId, version }))?.Snapshot;
+    }
+
     public static Task<Memory?> FindAsync(Session session, Guid id)
     {
         const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND id = @id";
@@ -72,6 +83,14 @@ internal static class MemoryStore
 
         var found = externalIds.Count == 0 ? [] : await session.QueryAsync<Memory>(sql, new { externalIds });
         return found.ToDictionary(memory => memory.ExternalId!, StringComparer.Ordinal);
+    }
+
+    /// <summary>Those of the tenant's memories that are current under one of these keys.</summary>
+    public static Task<IReadOnlyList<Memory>> FindByKeyAsync(Session session, IReadOnlyList<string> keys)
+    {
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND key IN @keys AND superseded_by IS NULL ORDER BY sequence";
+
+        return session.QueryAsync<Memory>(sql, new { keys });
     }
 
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences)
@@ -170,6 +189,33 @@ internal static class MemoryStore
 
         return session.QueryAsync<Conversation>(sql, new { after, limit });
     }
+
+    /// <summary>What is neither archived nor expired, newest first.</summary>
+    public static Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
+    {
+        const string visible = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND sequence < @Below AND archived_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
+            """;
+        var sql = visible
+            + (filter.UserId is null ? "" : " AND user_id = @UserId")
+            + (filter.SharedAlone ? " AND scope = 'shared'" : "")
+            + (filter.Type is null ? "" : filter.Type == "message" ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")
+            + (filter.ConversationId is null ? "" : " AND conversation_id = @ConversationId")
+            + " ORDER BY sequence DESC LIMIT @limit";
+        return session.QueryPortionAsync<Memory>(
+            sql, new { filter.UserId, filter.Type, filter.ConversationId, filter.Below, now, limit }, MemoryReader.CharactersOf, MemoryReader.MostCharacters);
+    }
+
+    /// <summary>Of all but messages; reads the index on types alone.</summary>
+    public static Task<IReadOnlyList<TypeCount>> CountByTypeAsync(Session session) => session.QueryAsync<TypeCount>(
+        "SELECT type, COUNT(*) AS count FROM memories WHERE tenant_id = @Tenant AND type <> 'message' GROUP BY type", new { });
+
+    public static Task<IReadOnlyList<TypeCount>> CountByTypeAsync(Session session, string userId) => session.QueryAsync<TypeCount>(
+        "SELECT type, COUNT(*) AS count FROM memories WHERE tenant_id = @Tenant AND user_id = @userId GROUP BY type", new { userId });
+
+    public static async Task<long> CountAsync(Session session) =>
+        await session.ScalarAsync("SELECT COUNT(*) FROM memories WHERE tenant_id = @Tenant", new { }) ?? 0;
 
     public static async Task DeleteAsync(Session session, Memory memory)
     {

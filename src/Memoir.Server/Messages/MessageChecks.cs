@@ -1,10 +1,8 @@
-using System.Text;
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
-using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
 
@@ -12,8 +10,6 @@ namespace Memoir.Server.Messages;
 internal static class MessageChecks
 {
     public const string Type = "message";
-    private const int MaxMetadataBytes = 16 * 1024;
-    private const int MaxMetadataMembers = 64;
     private static readonly DateTimeOffset LatestFuture = new(9999, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
@@ -38,7 +34,7 @@ internal static class MessageChecks
             checks.Add("created_at", "must be before the year 9999");
         }
 
-        var metadata = CheckMetadata(checks, request.Metadata);
+        var metadata = MetadataRules.Check(checks, request.Metadata);
         checks.ThrowIfAny();
         return new NewMemory
         {
@@ -60,7 +56,7 @@ internal static class MessageChecks
     public static Func<Memory, Memory> Check(PatchMessageRequest request)
     {
         var checks = new FieldChecks();
-        Json? metadata = request.Metadata.ValueKind is JsonValueKind.Undefined ? null : CheckMetadata(checks, request.Metadata);
+        Json? metadata = request.Metadata.ValueKind is JsonValueKind.Undefined ? null : MetadataRules.Check(checks, request.Metadata);
         var importance = request.ImportanceOverride;
         double? given = importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null;
         if (importance.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.Number))
@@ -79,31 +75,5 @@ internal static class MessageChecks
             Metadata = metadata ?? memory.Metadata,
             ImportanceOverride = importance.ValueKind is JsonValueKind.Undefined ? memory.ImportanceOverride : given,
         };
-    }
-
-    private static Json CheckMetadata(FieldChecks checks, JsonElement? given)
-    {
-        if (given is not { } metadata)
-        {
-            return Json.EmptyObject;
-        }
-
-        if (metadata.ValueKind is not JsonValueKind.Object)
-        {
-            throw ProblemException.Body("metadata", "must be an object");
-        }
-
-        var text = metadata.GetRawText();
-        if (text.Length > MaxMetadataBytes || Encoding.UTF8.GetByteCount(text) > MaxMetadataBytes)
-        {
-            checks.Add("metadata", "must have at most 16 KiB");
-        }
-        else if (metadata.GetPropertyCount() > MaxMetadataMembers)
-        {
-            checks.Add("metadata", $"must have at most {MaxMetadataMembers} members");
-        }
-
-        BoundedNumbers.Require("metadata", metadata);
-        return new Json(text);
     }
 }

@@ -93,9 +93,6 @@ public sealed record PatchMessageRequest
 /// <summary>Body of <c>POST /v1/messages/batch</c>: at most 1000 messages and 8 MiB.</summary>
 public sealed record StoreBatchRequest(IReadOnlyList<StoreMessageRequest> Items);
 
-/// <summary>The same body before its items are judged, each alone.</summary>
-public sealed record RawBatchRequest(IReadOnlyList<JsonElement> Items);
-
 /// <summary>Answer of <c>POST /v1/messages/batch</c>.</summary>
 public sealed record StoreBatchResponse(IReadOnlyList<StoreBatchResult> Items, int Accepted, int Rejected);
 
@@ -130,7 +127,7 @@ public sealed record MessageHistory(IReadOnlyList<MessageVersionResponse> Items,
 [JsonSerializable(typeof(MessageResponse))]
 [JsonSerializable(typeof(PatchMessageRequest))]
 [JsonSerializable(typeof(StoreBatchRequest))]
-[JsonSerializable(typeof(RawBatchRequest))]
+[JsonSerializable(typeof(Wire.RawBatchRequest))]
 [JsonSerializable(typeof(StoreBatchResponse))]
 [JsonSerializable(typeof(MessageList))]
 [JsonSerializable(typeof(ConversationList))]

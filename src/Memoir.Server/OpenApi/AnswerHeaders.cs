@@ -10,6 +10,8 @@ internal static class AnswerHeaders
     public const string RequestIdName = RequestId.Header;
     public const string LocationName = "Location";
     public const string RetryAfterName = "Retry-After";
+    public const string VersionName = "ETag";
+    public const string WarningName = "Warning";
     public const string ChallengeName = "WWW-Authenticate";
 
     /// <summary>Of an answer that fell under a limit.</summary>
@@ -20,6 +22,8 @@ internal static class AnswerHeaders
         (RequestIdName, "The id of this request, the caller's own or a new one; in problem bodies and log lines, too.", JsonSchemaType.String, "0198b0a1c2d37e4f"),
         (LocationName, "Where what was made can be read. An operator's names the tenant.", JsonSchemaType.String, "/v1/messages/019b8f6e-5c00-7a61-9f0e-3d5b7c1a2e44"),
         (IdempotentRequest.ReplayedHeader, "`true` when this is the kept answer to an earlier request with the same `Idempotency-Key`; else absent.", JsonSchemaType.String, "true"),
+        (VersionName, "The version, as an entity tag for `If-Match` and `If-None-Match`.", JsonSchemaType.String, "\"7\""),
+        (WarningName, "Absent, unless the newest version is damaged and an older one is served in its place.", JsonSchemaType.String, "199 memoir \"version 8 is damaged; version 7 is served in its place\""),
         (RetryAfterName, "Whole seconds after which trying again makes sense.", JsonSchemaType.Integer, "5"),
         (RateLimitHeaders.Limit, "How many requests the nearest limit of this request has; absent when none applies.", JsonSchemaType.Integer, "120"),
         (RateLimitHeaders.Remaining, "How many more that limit would let in now.", JsonSchemaType.Integer, "117"),

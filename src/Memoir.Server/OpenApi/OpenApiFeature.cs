@@ -1,6 +1,10 @@
+using System.Globalization;
+using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Admin;
 using Memoir.Server.Wire;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 
 namespace Memoir.Server.OpenApi;
@@ -17,24 +21,56 @@ internal static class OpenApiFeature
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, WireJson.Options.TypeInfoResolver!);
         });
         builder.Services.AddSingleton<OperationNotes>();
-        builder.Services.AddOpenApi(options =>
+        builder.Services.AddSettings<OpenApiOptions, OpenApiOptionsValidator>();
+        builder.Services.AddHttpContextAccessor();
+        builder.Services.AddOpenApi(Describe);
+        builder.Services.AddOpenApi(GptDocument.Name, options =>
         {
-            options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+            options.ShouldInclude = GptDocument.Includes;
+            Describe(options);
             options.AddOperationTransformer((operation, context, _) =>
             {
-                var notes = context.ApplicationServices.GetRequiredService<OperationNotes>();
-                new OperationDetails(operation, context, notes).Add();
+                GptDocument.Narrow(operation, context);
                 return Task.CompletedTask;
             });
             options.AddDocumentTransformer((document, context, _) =>
             {
-                Complete(document, context.ApplicationServices.GetRequiredService<OperationNotes>());
+                var services = context.ApplicationServices;
+                GptDocument.Complete(
+                    document, services.GetRequiredService<IOptions<OpenApiOptions>>().Value.PublicUrl,
+                    services.GetRequiredService<IHttpContextAccessor>().HttpContext?.Request);
                 return Task.CompletedTask;
             });
         });
     }
 
-    public static void MapOpenApiDocument(this IEndpointRouteBuilder app) => app.MapOpenApi("/openapi.json").AllowStrangers();
+    public static void MapOpenApiDocument(this IEndpointRouteBuilder app)
+    {
+        app.MapOpenApi("/openapi.json").AllowStrangers();
+        app.MapGet($"/{GptDocument.Name}/openapi.json", WriteGptDocumentAsync).AllowStrangers().ExcludeFromDescription();
+    }
+
+    /// <summary>At an address of its own, not by a name in the address; and in as few characters as it takes.</summary>
+    private static async Task WriteGptDocumentAsync(HttpContext http)
+    {
+        var document = await http.RequestServices.GetRequiredKeyedService<IOpenApiDocumentProvider>(GptDocument.Name).GetOpenApiDocumentAsync(http.RequestAborted);
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        document.SerializeAsV31(new OpenApiJsonWriter(text, new OpenApiJsonWriterSettings { Terse = true }));
+        http.Response.ContentType = "application/json; charset=utf-8";
+        await http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+    }
+
+    private static void Describe(Microsoft.AspNetCore.OpenApi.OpenApiOptions options)
+    {
+        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.AddOperationTransformer((operation, context, ct) =>
+            new OperationDetails(operation, context, context.ApplicationServices.GetRequiredService<OperationNotes>()).AddAsync(ct));
+        options.AddDocumentTransformer((document, context, _) =>
+        {
+            Complete(document, context.ApplicationServices.GetRequiredService<OperationNotes>());
+            return Task.CompletedTask;
+        });
+    }
 
     private static void Complete(OpenApiDocument document, OperationNotes notes)
     {

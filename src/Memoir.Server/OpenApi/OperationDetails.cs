@@ -16,9 +16,15 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
     private readonly IList<object> _metadata = context.Description.ActionDescriptor.EndpointMetadata;
     private readonly string _name = NameOf(context);
 
-    public void Add()
+    public async Task AddAsync(CancellationToken ct)
     {
+        foreach (var body in _metadata.OfType<FurtherBody>())
+        {
+            operation.RequestBody!.Content![body.MediaType] = new OpenApiMediaType { Schema = await context.GetOrCreateSchemaAsync(body.Type, parameterDescription: null, ct) };
+        }
+
         operation.OperationId = notes.IdOf(_name);
+        operation.Deprecated = Has<DeprecatedRoute>();
         operation.Parameters ??= [];
         AddParameters();
         AddCredentials();
@@ -53,6 +59,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         if (Has<IdempotentRoute>())
         {
             AddParameter(IdempotentRequest.Header, ParameterLocation.Header);
+        }
+
+        if (Has<VersionedRoute>())
+        {
+            AddParameter(context.Description.HttpMethod is "GET" ? "If-None-Match" : "If-Match", ParameterLocation.Header);
         }
     }
 
@@ -113,6 +124,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
         foreach (var body in operation.RequestBody?.Content?.Values ?? [])
         {
             body.Example = notes.RequestOf(_name);
+        }
+
+        foreach (var body in _metadata.OfType<FurtherBody>())
+        {
+            operation.RequestBody!.Content![body.MediaType].Example = notes.RequestOf(_name, body.MediaType);
         }
 
         var first = Successes.Select(answer => answer.Status).FirstOrDefault();
@@ -193,6 +209,12 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
             if (Has<IdempotentRoute>())
             {
                 AnswerHeaders.Add(answer, IdempotentRequest.ReplayedHeader, context.Document);
+            }
+
+            if (Has<VersionedRoute>() && context.Description.HttpMethod is not "DELETE")
+            {
+                AnswerHeaders.Add(answer, AnswerHeaders.VersionName, context.Document);
+                AnswerHeaders.Add(answer, AnswerHeaders.WarningName, context.Document);
             }
         }
     }

@@ -38,6 +38,9 @@ internal sealed partial class OperationNotes
 
     public JsonNode? RequestOf(string operation) => Find(operation, "request")?.DeepClone();
 
+    /// <summary>Of a body of a further media type.</summary>
+    public JsonNode? RequestOf(string operation, string mediaType) => Find(operation, "requests")?[mediaType]?.DeepClone();
+
     public JsonNode? AnswerOf(string operation) => Find(operation, "answer")?.DeepClone();
 
     /// <summary>Description, schema and example of a parameter: the operation's own, else the common one.</summary>

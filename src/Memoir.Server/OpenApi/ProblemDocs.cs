@@ -72,6 +72,8 @@ internal static class ProblemDocs
             ["detail"] = Text("What is wrong with this request, written for the caller."),
             ["instance"] = Text("The path of the request."),
             ["request_id"] = Text("The id in the `X-Request-ID` header and in every log line of the request."),
+            ["success"] = new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "`false`; only on the routes of memories." },
+            ["error"] = Text("The same text as `detail`; only on the routes of memories."),
             ["errors"] = new OpenApiSchema
             {
                 Type = JsonSchemaType.Object,
@@ -101,6 +103,7 @@ internal static class ProblemDocs
         Problem.InsufficientScope => ("This needs the scope memory:write.", null, null),
         Problem.TenantMismatch => ("This credential belongs to another tenant.", null, null),
         Problem.NotFound => ("There is no such message.", null, null),
+        Problem.PreconditionFailed => ("The version is 8 by now, which If-Match does not name. Read it again and send the change anew. Nothing was changed.", null, null),
         Problem.PayloadTooLarge => ("The body is larger than this route takes.", null, null),
         Problem.UnsupportedMediaType => ("Send JSON as application/json.", null, null),
         Problem.ValidationFailed => ("importance_override must be between 0 and 1.", "importance_override", "must be between 0 and 1"),

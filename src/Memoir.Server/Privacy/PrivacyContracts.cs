@@ -89,6 +89,12 @@ public sealed record ImportReport
     /// <summary>Memories that were there already, as they are in the file.</summary>
     public required long Unchanged { get; init; }
 
+    /// <summary>Documents that are there now and were not before.</summary>
+    public required long Documents { get; init; }
+
+    /// <summary>Versions of documents that are there now and were not before.</summary>
+    public required long DocumentVersions { get; init; }
+
     /// <summary>Recorded searches that are there now and were not before.</summary>
     public required long Searches { get; init; }
 

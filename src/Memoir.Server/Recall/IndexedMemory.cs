@@ -9,6 +9,9 @@ namespace Memoir.Server.Recall;
 /// <param name="OccurredAt">When.</param>
 internal sealed record IndexedMemory(long Sequence, string? ConversationId, string Content, DateTimeOffset OccurredAt)
 {
+    /// <summary>In place of a user: every user of the tenant. No user id has such a character.</summary>
+    public const string Everybody = "\0";
+
     public string? UserId { get; init; }
 
     public string? Name { get; init; }

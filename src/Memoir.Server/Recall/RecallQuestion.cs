@@ -15,6 +15,12 @@ internal sealed record RecallQuestion(string Query)
 
     public string? UserId { get; init; }
 
+    /// <summary>Together with <see cref="UserId"/>: also what is shared by all.</summary>
+    public bool IncludeShared { get; init; }
+
+    /// <summary>Only what is shared by all.</summary>
+    public bool SharedAlone { get; init; }
+
     public string? Role { get; init; }
 
     public string? Type { get; init; }

@@ -110,7 +110,8 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
 
     private static RecallScope ScopeOf(RecallQuestion question, DateTimeOffset now) => new(now)
     {
-        UserId = question.UserId,
+        UserId = question.SharedAlone ? IndexedMemory.Everybody : question.UserId,
+        IncludeShared = question.IncludeShared,
         ConversationId = question.ConversationId,
         Since = question.Since,
         Until = question.Until,

@@ -12,7 +12,7 @@ internal static class Requests
     /// <summary>A batch may be eight times as large as an ordinary request.</summary>
     public const int BatchFactor = 8;
 
-    public static Task<RequestBody> ReadBodyAsync(this HttpContext http) => StrictJson.ReadBodyAsync(http, Limit(http));
+    public static Task<RequestBody> ReadBodyAsync(this HttpContext http, params IReadOnlyList<string> alsoAs) => StrictJson.ReadBodyAsync(http, Limit(http), alsoAs);
 
     public static Task<RequestBody> ReadBatchAsync(this HttpContext http) => StrictJson.ReadBodyAsync(http, BatchFactor * Limit(http));
 

@@ -20,6 +20,15 @@ internal static class RouteDescriptions
     /// <summary>The answer has a <c>Location</c>.</summary>
     public static RouteHandlerBuilder AnswersLocation(this RouteHandlerBuilder route) => route.WithMetadata(LocatingRoute.Instance);
 
+    /// <summary>The answer has an <c>ETag</c>, and a <c>Warning</c> where an older version stands in; the request may have a <see cref="Precondition"/>.</summary>
+    public static RouteHandlerBuilder AnswersVersion(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.Instance);
+
+    /// <summary>A body that the route takes beside its JSON.</summary>
+    public static RouteHandlerBuilder AlsoTakes<TBody>(this RouteHandlerBuilder route, string mediaType) => route.WithMetadata(new FurtherBody(mediaType, typeof(TBody)));
+
+    /// <summary>Another route does what this one does, and more.</summary>
+    public static RouteHandlerBuilder IsDeprecated(this RouteHandlerBuilder route) => route.WithMetadata(DeprecatedRoute.Instance);
+
     /// <summary>Refusals of this route that neither its policy nor its bodies and parameters tell.</summary>
     public static RouteHandlerBuilder MayRefuse(this RouteHandlerBuilder route, params Problem[] problems) =>
         route.WithMetadata(new OwnRefusals(problems));
@@ -36,6 +45,21 @@ internal sealed class LocatingRoute
 {
     public static readonly LocatingRoute Instance = new();
 }
+
+/// <summary>Marks a route whose answer has a version.</summary>
+internal sealed class VersionedRoute
+{
+    public static readonly VersionedRoute Instance = new();
+}
+
+/// <summary>Marks a route that is there for older clients.</summary>
+internal sealed class DeprecatedRoute
+{
+    public static readonly DeprecatedRoute Instance = new();
+}
+
+/// <summary>A body of another media type that a route takes.</summary>
+internal sealed record FurtherBody(string MediaType, Type Type);
 
 /// <summary>What a route refuses for reasons of its own.</summary>
 internal sealed record OwnRefusals(IReadOnlyList<Problem> Problems);

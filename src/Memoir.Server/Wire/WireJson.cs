@@ -5,6 +5,7 @@ using Memoir.Server.Admin;
 using Memoir.Server.Analytics;
 using Memoir.Server.Audit;
 using Memoir.Server.Backups;
+using Memoir.Server.Documents;
 using Memoir.Server.Embeddings;
 using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
@@ -13,6 +14,7 @@ using Memoir.Server.Privacy;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
+using Memoir.Server.Voice;
 using Memoir.Kit.Http.Json;
 
 namespace Memoir.Server.Wire;
@@ -23,6 +25,8 @@ internal static class WireJson
     public static JsonSerializerOptions Options { get; } =
         StrictJson.Options(
             MessagesJson.Default,
+            DocumentsJson.Default,
+            VoiceJson.Default,
             RecallJson.Default,
             EmbeddingsJson.Default,
             JobsJson.Default,

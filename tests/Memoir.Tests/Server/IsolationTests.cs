@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Memoir.Kit.Data;
+using Memoir.Tests.Server.Documents;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;
@@ -48,13 +49,15 @@ public sealed partial class IsolationTests
         [
             ("GET", "/v1/messages/{0}", null), ("DELETE", "/v1/messages/{0}", null), ("GET", "/v1/messages/{0}/history", null),
             ("PATCH", "/v1/messages/{0}", """{"metadata":{"x":1}}"""), ("DELETE", "/v1/admin/keys/{0}", null),
-            ("POST", "/v1/messages/{0}/restore", null), ("GET", "/v1/jobs/{0}", null), ("POST", "/v1/jobs/{0}/retry", null), ("DELETE", "/v1/jobs/{0}", null), ("GET", "/v1/erasures/{0}", null),
+            ("POST", "/v1/messages/{0}/restore", null), ("GET", "/memory/{0}", null), ("DELETE", "/memory/{0}", null), ("GET", "/memory/{0}/history", null),
+            ("GET", "/memory/{0}/history/1", null), ("POST", "/memory/{0}/restore", """{"version":1}"""), ("GET", "/v1/jobs/{0}", null), ("POST", "/v1/jobs/{0}/retry", null), ("DELETE", "/v1/jobs/{0}", null), ("GET", "/v1/erasures/{0}", null),
         ];
 
         foreach (var (method, url, body) in requests)
         {
             var foreign = url.Contains("keys", StringComparison.Ordinal) ? world.KeyB
                 : url.Contains("jobs", StringComparison.Ordinal) ? world.JobB
+                : url.StartsWith("/memory/", StringComparison.Ordinal) ? "only-of-b"
                 : world.MessageB;
             var toForeign = await (await world.A.SendAsync(method, url.Replace("{0}", foreign, StringComparison.Ordinal), body)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
             var toUnknown = await (await world.A.SendAsync(method, url.Replace("{0}", unknown, StringComparison.Ordinal), body)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
@@ -165,7 +168,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"^\s*(SELECT|INSERT|UPDATE|DELETE)\b")]
     private static partial Regex Statement();
 
-    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log)\b")]
+    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log|documents|document_versions)\b")]
     private static partial Regex Table();
 
     private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)
@@ -178,6 +181,7 @@ public sealed partial class IsolationTests
             var b = server.WithKey(keyB.Text("key")!);
             var messageA = await FillAsync(a, "a", CanaryA);
             var messageB = await FillAsync(b, "b", CanaryB);
+            await b.PatchMemoryAsync(UserMemory.Named(CanaryB), "/memory/only-of-b");
             await b.StoreAsync(CanaryB + " alone", ("tenant_id", "b"), ("conversation_id", "only-of-b"), ("user_id", "only-of-b"));
             var cursor = (await b.ReadAsync("/v1/conversations/same/messages?limit=1")).Text("next_cursor")!;
             foreach (var tenant in (string[])["a", "b"])
@@ -233,6 +237,7 @@ public sealed partial class IsolationTests
                     $"/v1/conversations/same/messages?cursor={CursorB}", $"/v1/conversations/same/messages?cursor={CursorB}&tenant_id=b", "/v1/admin/keys", $"/v1/admin/keys?cursor={CursorB}",
                     "/v1/jobs", "/v1/jobs?tenant_id=b", $"/v1/jobs?cursor={CursorB}", $"/v1/jobs/{JobB}", $"/v1/jobs/{JobB}?tenant_id=b",
                     "/metrics", "/v1/admin/health", "/v1/admin/readiness", "/openapi.json", "/v1/admin/analytics", "/v1/admin/analytics?tenant_id=b", "/v1/admin/analytics?since=2026-01-01T00:00:00Z", "/v1/tenants/b/data",
+                    "/v1/documents", "/v1/documents?tenant_id=b", $"/v1/documents?cursor={CursorB}", "/memory/same-user/history?cursor=" + CursorB, "/gpt/openapi.json",
                 ])
             {
                 yield return ("GET", url, null);
@@ -244,6 +249,17 @@ public sealed partial class IsolationTests
                 yield return ("GET", $"/v1/users/{user}/export?tenant_id=b", null);
                 yield return ("DELETE", $"/v1/users/{user}/data?tenant_id=b", null);
                 yield return ("DELETE", $"/v1/users/{user}/data", null);
+                foreach (var tenant in (string[])["", "?tenant_id=b", "?tenant_id=a", "?overwrite=true&tenant_id=b"])
+                {
+                    yield return ("GET", $"/memory/{user}{tenant}", null);
+                    yield return ("GET", $"/memory/{user}/history{tenant}", null);
+                    yield return ("GET", $"/memory/{user}/history/1{tenant}", null);
+                    yield return ("POST", $"/memory/{user}/restore{tenant}", """{"version":1}""");
+                    yield return ("POST", $"/memory/{user}{tenant}", """{"profile":{"name":"x"}}""");
+                    yield return ("POST", $"/memory/{user}{tenant}", """{"profile":{"name":"idem"},"session_snapshots":["idem"]}""");
+                    yield return ("PATCH", $"/memory/{user}{tenant}", """{"profile":{"role":"x"}}""");
+                    yield return ("DELETE", $"/memory/{user}{tenant}", null);
+                }
             }
 
             yield return ("GET", "/v1/erasures?tenant_id=b", null);
@@ -277,6 +293,7 @@ public sealed partial class IsolationTests
                 $"shared lighthouse {canary}", ("tenant_id", tenant), ("external_id", "ext-1"), ("conversation_id", "same"), ("user_id", "same-user"),
                 ("name", canary), ("source", canary), ("metadata", new { same = "same", canary }));
             client.DefaultRequestHeaders.Remove("Idempotency-Key");
+            await client.PutMemoryAsync(UserMemory.Named(canary), "/memory/same-user");
             await client.StoreAsync($"shared keeper {canary}", ("tenant_id", tenant), ("conversation_id", "same"), ("user_id", "same-user"));
             await client.StoreAsync($"shared second {canary}", ("tenant_id", tenant), ("external_id", "ext-1"), ("conversation_id", "same"));
             return first.Text("id")!;

@@ -83,7 +83,11 @@ internal static class Wire
     }
 
     /// <summary>The body of a refusal, whose whole shape is checked.</summary>
-    public static async Task<JsonElement> RefusedAsync(this HttpResponseMessage answer, HttpStatusCode status, string slug)
+    /// <param name="answer">What was answered.</param>
+    /// <param name="status">What it should be.</param>
+    /// <param name="slug">The problem it should be.</param>
+    /// <param name="saysSuccess">The route is of a family whose clients look for <c>success</c> and <c>error</c>.</param>
+    public static async Task<JsonElement> RefusedAsync(this HttpResponseMessage answer, HttpStatusCode status, string slug, bool saysSuccess = false)
     {
         var text = await answer.Content.ReadAsStringAsync(Ct);
         Assert.True(answer.StatusCode == status, $"{(int)answer.StatusCode} instead of {(int)status}: {text}");
@@ -95,7 +99,13 @@ internal static class Wire
         string[] expected = problem.TryGetProperty("errors", out _)
             ? ["type", "title", "status", "detail", "instance", "request_id", "errors"]
             : ["type", "title", "status", "detail", "instance", "request_id"];
-        Assert.Equal(expected, problem.Members());
+        Assert.Equal(saysSuccess ? [.. expected[..6], "success", "error", .. expected[6..]] : expected, problem.Members());
+        if (saysSuccess)
+        {
+            Assert.False(problem.GetProperty("success").GetBoolean());
+            Assert.Equal(problem.Text("detail"), problem.Text("error"));
+        }
+
         return problem;
     }
 

@@ -28,9 +28,12 @@ public static class StrictJson
         };
 
     /// <summary>Reads the whole body. The caller returns the buffer by disposing it.</summary>
-    public static async Task<RequestBody> ReadBodyAsync(HttpContext http, int limit)
+    /// <param name="http">The request.</param>
+    /// <param name="limit">Bytes it may have.</param>
+    /// <param name="alsoAs">Media types that the route takes beside <c>application/json</c>.</param>
+    public static async Task<RequestBody> ReadBodyAsync(HttpContext http, int limit, params IReadOnlyList<string> alsoAs)
     {
-        RequireJson(http.Request);
+        RequireJson(http.Request, alsoAs);
         if (http.Request.ContentLength > limit)
         {
             throw TooLarge(limit);
@@ -164,12 +167,13 @@ public static class StrictJson
             ? value
             : -1;
 
-    private static void RequireJson(HttpRequest request)
+    private static void RequireJson(HttpRequest request, IReadOnlyList<string> alsoAs)
     {
         var type = request.ContentType;
-        if (type is null || !IsJson(type))
+        if (type is null || !(Is(type, Answer.Json) || alsoAs.Any(also => Is(type, also))))
         {
-            throw new ProblemException(Problem.UnsupportedMediaType, "Send JSON as application/json (UTF-8).");
+            throw new ProblemException(
+                Problem.UnsupportedMediaType, $"Send JSON as {string.Join(" or ", alsoAs.Prepend(Answer.Json))} (UTF-8).");
         }
 
         // A small compressed body may be a very large one.
@@ -179,15 +183,16 @@ public static class StrictJson
         }
     }
 
-    private static bool IsJson(string type)
+    /// <summary>Whether a <c>Content-Type</c> is this media type, in the only encoding that JSON has.</summary>
+    public static bool Is(string contentType, string mediaType)
     {
-        if (type == Answer.Json)
+        if (contentType == mediaType)
         {
             return true;
         }
 
-        return Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(type, out var parsed)
-            && parsed.MediaType.Equals(Answer.Json, StringComparison.OrdinalIgnoreCase)
+        return Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+            && parsed.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase)
             && (parsed.Charset.Length == 0 || parsed.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
     }
 

@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
 using Memoir.Server.Access;
+using Memoir.Server.Documents;
 using Memoir.Server.Memories;
 
 namespace Memoir.Server.Admin.Isolation;
@@ -22,6 +24,9 @@ internal sealed record CanaryTenant(Tenant Tenant, string Secret, string Mark)
 
     public Guid JobId { get; init; }
 
+    /// <summary>A memory by a key.</summary>
+    public Guid MemoryId { get; init; }
+
     public string ConversationId => $"conversation-{Mark}";
 
     public string UserId => $"user-{Mark}";
@@ -29,10 +34,10 @@ internal sealed record CanaryTenant(Tenant Tenant, string Secret, string Mark)
     public string ExternalId => $"external-{Mark}";
 
     /// <summary>The ids that only rows have: what the other tenant's requests name, as if they had been guessed.</summary>
-    public IEnumerable<string> Ids => [MessageId.ToString(), KeyId.ToString(), JobId.ToString()];
+    public IEnumerable<string> Ids => [MessageId.ToString(), KeyId.ToString(), JobId.ToString(), MemoryId.ToString()];
 
     /// <summary>Like another tenant, but nothing of it exists: an answer about it must be the answer about the other.</summary>
-    public static CanaryTenant Unknown() => Named() with { KeyId = Guid.CreateVersion7(), MessageId = Guid.CreateVersion7(), JobId = Guid.CreateVersion7() };
+    public static CanaryTenant Unknown() => Named() with { KeyId = Guid.CreateVersion7(), MessageId = Guid.CreateVersion7(), JobId = Guid.CreateVersion7(), MemoryId = Guid.CreateVersion7() };
 
     public static CanaryTenant Named()
     {
@@ -44,7 +49,7 @@ internal sealed record CanaryTenant(Tenant Tenant, string Secret, string Mark)
 }
 
 /// <summary>Fills tenants with canaries through the same services that requests use.</summary>
-internal sealed class CanaryPlanter(Database database, MemoryService memories, ApiKeyService keys, JobQueue jobs)
+internal sealed class CanaryPlanter(Database database, MemoryService memories, DocumentService documents, ApiKeyService keys, JobQueue jobs)
 {
     public async Task<CanaryTenant> PlantAsync(Writer writer, CancellationToken ct)
     {
@@ -52,12 +57,19 @@ internal sealed class CanaryPlanter(Database database, MemoryService memories, A
         var (key, secret) = await keys.CreateAsync(
             named.Tenant, new CreateApiKeyRequest { Name = named.Secret, Scopes = [ScopeNames.Read, ScopeNames.Write, ScopeNames.Admin] },
             writer.Credential, writer.RequestId, companion: null, ct);
-        var stored = await memories.RememberAsync(named.Tenant, [Memory(named, named.ExternalId), Memory(named, $"{named.ExternalId}-2")], writer, companion: null, ct);
+        var stored = await memories.RememberAsync(named.Tenant, [Memory(named, named.ExternalId), Memory(named, $"{named.ExternalId}-2"), Statement(named)], writer, companion: null, ct);
         await memories.ChangeAsync(
             named.Tenant, stored[0].Id, memory => memory with { Metadata = MetadataOf(named, "changed") }, writer, ct);
         var job = await database.WriteAsync(
             named.Tenant, session => jobs.EnqueueAsync(session, CanaryJob.JobKind, JsonSerializer.Serialize(named.Secret)), ct);
-        return named with { Key = secret, KeyId = key.Id, MessageId = stored[0].Id, JobId = job };
+        foreach (var state in (string[])["stored", "changed"])
+        {
+            var content = StructuredMemoryText.Of(new JsonObject { ["profile"] = new JsonObject { ["name"] = named.Secret, ["role"] = state } });
+            await documents.SaveAsync(
+                named.Tenant, DocumentKey.OfMemory(named.UserId), new DocumentChange("replace", _ => { }, _ => content), writer, companion: null, ct);
+        }
+
+        return named with { Key = secret, KeyId = key.Id, MessageId = stored[0].Id, JobId = job, MemoryId = stored[2].Id };
     }
 
     private static NewMemory Memory(CanaryTenant named, string externalId) => new()
@@ -69,6 +81,18 @@ internal sealed class CanaryPlanter(Database database, MemoryService memories, A
         ExternalId = externalId,
         Role = "user",
         Name = named.Secret,
+        Source = named.Secret,
+        Metadata = MetadataOf(named, "stored"),
+    };
+
+    private static NewMemory Statement(CanaryTenant named) => new()
+    {
+        Type = "fact",
+        Key = named.ExternalId,
+        Content = $"{named.Secret} lighthouse keeper",
+        Value = JsonSerializer.Serialize(new Dictionary<string, string> { ["value"] = named.Secret }),
+        Tags = JsonSerializer.Serialize((string[])[named.Secret]),
+        UserId = named.UserId,
         Source = named.Secret,
         Metadata = MetadataOf(named, "stored"),
     };

@@ -34,6 +34,10 @@ internal static class ForeignRequests
                 yield return new InnerRequest(method, path, Body: Message(other));
                 yield return new InnerRequest(method, path, Body: $$"""{"items":[{{Message(other)}}]}""");
                 yield return new InnerRequest(method, path, Body: Search(other));
+                yield return new InnerRequest(method, path, Body: """{"version":1}""");
+                yield return new InnerRequest(method, path, Body: $$"""{"type":"fact","key":"{{other.ExternalId}}","value":{"by":"another tenant"},"user_id":{{JsonSerializer.Serialize(other.UserId)}}}""");
+                yield return new InnerRequest(method, path, Body: $$"""{"user_id":{{JsonSerializer.Serialize(other.UserId)}},"limit":100}""");
+                yield return new InnerRequest(method, path, "?overwrite=true", Body: """{"profile":{"role":"another tenant"}}""");
                 yield return new InnerRequest(method, path, Body: """{"importance_override":0.123}""");
             }
         }
@@ -53,6 +57,7 @@ internal static class ForeignRequests
             RoutePatternParameterPart { Name: "conversationId" } => Uri.EscapeDataString(other.ConversationId),
             RoutePatternParameterPart { Name: "userId" } => Uri.EscapeDataString(other.UserId),
             RoutePatternParameterPart { Name: "address" } => "203.0.113.7",
+            RoutePatternParameterPart { Name: "version" } => "1",
             RoutePatternParameterPart { Name: "path" or "file" or "asset" or "name" } => "index.html",
             RoutePatternParameterPart parameter => throw new InvalidOperationException($"The self-test does not know what {{{parameter.Name}}} of {route.RawText} stands for."),
             _ => "",

@@ -71,7 +71,8 @@ internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests req
     /// <summary>A test that finds nothing because it sees nothing would prove nothing.</summary>
     private async Task RequireSightAsync(CanaryTenant own, List<IsolationFinding> findings, CancellationToken ct)
     {
-        foreach (var path in (string[])[$"/v1/messages/{own.MessageId}", $"/v1/messages/{own.MessageId}/history", $"/v1/conversations/{own.ConversationId}/messages", "/v1/admin/keys", "/v1/admin/analytics"])
+        foreach (var path in (string[])[$"/v1/messages/{own.MessageId}", $"/v1/messages/{own.MessageId}/history", $"/v1/conversations/{own.ConversationId}/messages", "/v1/admin/keys", "/v1/admin/analytics",
+            $"/memory/{own.UserId}", $"/memory/{own.UserId}/history", "/v1/memories", $"/v1/memories/user/{own.UserId}"])
         {
             var answer = await requests.SendAsync(new InnerRequest("GET", path), own.Key, ct);
             if (answer.Status != 200 || !answer.Text.Contains(own.Secret, StringComparison.Ordinal))
@@ -85,7 +86,8 @@ internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests req
     private async Task<string> PictureAsync(CanaryTenant other, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var path in (string[])[$"/v1/messages/{other.MessageId}", $"/v1/messages/{other.MessageId}/history", $"/v1/conversations/{other.ConversationId}/messages", "/v1/conversations"])
+        foreach (var path in (string[])[$"/v1/messages/{other.MessageId}", $"/v1/messages/{other.MessageId}/history", $"/v1/conversations/{other.ConversationId}/messages", "/v1/conversations",
+            $"/memory/{other.UserId}", $"/memory/{other.UserId}/history", "/v1/documents", $"/v1/memories/{other.MemoryId}", $"/v1/memories/{other.MemoryId}/history"])
         {
             var answer = await requests.SendAsync(new InnerRequest("GET", path), other.Key, ct);
             hash.AppendData(Encoding.UTF8.GetBytes($"{answer.Status}{answer.Text[(answer.Text.IndexOf("\n\n", StringComparison.Ordinal) + 1)..]}"));

@@ -205,6 +205,8 @@ internal static class CopiedRows
         public string? Location { get; init; }
 
         public required long CreatedAt { get; init; }
+
+        public string? Etag { get; init; }
     }
 
     internal sealed record AuditRow
@@ -322,6 +324,7 @@ internal static class CopiedRows
 
         public required long Until { get; init; }
     }
+
     internal sealed record SearchRow
     {
         public required Guid Id { get; init; }
@@ -339,5 +342,45 @@ internal static class CopiedRows
         public required long Degraded { get; init; }
 
         public required double Milliseconds { get; init; }
+    }
+
+    internal sealed record DocumentRow
+    {
+        public required Guid Id { get; init; }
+
+        public required string Kind { get; init; }
+
+        public required string Name { get; init; }
+
+        public string? UserId { get; init; }
+
+        public required long Version { get; init; }
+
+        public required long IsDeleted { get; init; }
+
+        public required long CreatedAt { get; init; }
+
+        public required long UpdatedAt { get; init; }
+    }
+
+    internal sealed record DocumentVersionRow
+    {
+        public required Guid DocumentId { get; init; }
+
+        public required long Version { get; init; }
+
+        public required string Action { get; init; }
+
+        public required string Actor { get; init; }
+
+        public required long At { get; init; }
+
+        public required string Diff { get; init; }
+
+        public required string Content { get; init; }
+
+        public required string Checksum { get; init; }
+
+        public long? DamagedAt { get; init; }
     }
 }

@@ -30,6 +30,8 @@ internal static class CopiedTables
         new CopiedTable<RetentionPolicyRow>("retention_policies"),
         new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
         new CopiedTable<SearchRow>("search_log", nameof(SearchRow.Id)),
+        new CopiedTable<DocumentRow>("documents", nameof(DocumentRow.Id)),
+        new CopiedTable<DocumentVersionRow>("document_versions", nameof(DocumentVersionRow.DocumentId), nameof(DocumentVersionRow.Version)),
     ];
 
     /// <summary>Everybody who has rows in any of them, in the order of their names.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Memoir.Kit.CommandLine;
@@ -8,6 +9,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Admin;
 using Memoir.Server.Audit;
 using Memoir.Server.Backups;
+using Memoir.Server.Documents;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
 using Memoir.Server.Privacy.Exchange;
@@ -132,6 +134,18 @@ internal sealed class MemoirClient : IDisposable
         return TransferAsync(request, async answer => JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), Reads<ImportReport>())!, ct);
     }
 
+    /// <summary>Those who have a structured memory, page by page.</summary>
+    public async Task<DocumentList> ListDocumentsAsync(string tenant, string? cursor, CancellationToken ct) => (await AskAsync(
+        HttpMethod.Get, $"v1/documents?limit=200&tenant_id={Uri.EscapeDataString(tenant)}{(cursor is null ? "" : $"&cursor={cursor}")}", null, Reads<DocumentList>(), null, ct))!;
+
+    /// <returns>A user's structured memory; null when there is none.</returns>
+    public Task<JsonObject?> FindDocumentAsync(string tenant, string user, CancellationToken ct) =>
+        AskAsync(HttpMethod.Get, DocumentPath(tenant, user), null, Reads<JsonObject>(), HttpStatusCode.NotFound, ct);
+
+    /// <returns>The stored one; null when there is one already, and it is not to be replaced.</returns>
+    public Task<JsonObject?> StoreDocumentAsync(string tenant, string user, ReadOnlyMemory<byte> body, bool replace, CancellationToken ct) =>
+        AskAsync(HttpMethod.Post, $"{DocumentPath(tenant, user)}{(replace ? "&overwrite=true" : "")}", body, Reads<JsonObject>(), HttpStatusCode.Conflict, ct);
+
     /// <summary>Has the server begin a backup.</summary>
     public async Task<BackupResponse> BackUpAsync(CancellationToken ct) =>
         (await AskAsync(HttpMethod.Post, "v1/admin/backups", null, Reads<BackupResponse>(), null, ct))!;
@@ -200,6 +214,8 @@ internal sealed class MemoirClient : IDisposable
 
     private static JsonTypeInfo<T> Reads<T>() => (JsonTypeInfo<T>)Answers.GetTypeInfo(typeof(T));
 
+    private static string DocumentPath(string tenant, string user) => $"memory/{Uri.EscapeDataString(user)}?tenant_id={Uri.EscapeDataString(tenant)}";
+
     private static Uri Relative(string path) => new(path, UriKind.Relative);
 
     private async Task<T?> AskAsync<T>(
@@ -241,7 +257,8 @@ internal sealed class MemoirClient : IDisposable
 
                 if (answer.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout))
                 {
-                    throw new CommandException(ExitCode.Unavailable, fault);
+                    throw new CommandException(
+                        answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity ? ExitCode.Data : ExitCode.Unavailable, fault);
                 }
 
                 pause = answer.Headers.RetryAfter?.Delta;

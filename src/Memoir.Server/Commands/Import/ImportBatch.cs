@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Memoir.Kit.Http;
 using Memoir.Server.Messages;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Commands.Import;
 
@@ -29,7 +30,7 @@ internal sealed class ImportBatch
 
     public bool IsEmpty => Count == 0 && _refused.Count == 0;
 
-    public bool IsFull => Count == MessageBatch.MaxItems || _items.WrittenCount + _refusedBytes >= MaxBytes || _refused.Count >= 10_000;
+    public bool IsFull => Count == BatchItems.Most || _items.WrittenCount + _refusedBytes >= MaxBytes || _refused.Count >= 10_000;
 
     /// <summary>A batch has one tenant.</summary>
     public bool Takes(SourceEntry entry) => entry.Message is null || Tenant is null || Tenant == entry.Message.TenantId;

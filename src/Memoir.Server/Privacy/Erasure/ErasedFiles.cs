@@ -19,6 +19,8 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
         ("idempotency_keys", counts => counts.IdempotencyKeys),
         ("jobs", counts => counts.Jobs),
         ("search_log", counts => counts.Searches),
+        ("documents", counts => counts.Documents),
+        ("document_versions", counts => counts.DocumentVersions),
     ];
 
     /// <summary>Tables in which nothing of a subject ever is.</summary>

@@ -1,6 +1,7 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Analytics;
+using Memoir.Server.Documents;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Exchange;
 using Memoir.Server.Retention.Holds;
@@ -17,7 +18,7 @@ internal sealed class ErasureRecords(
 
     /// <summary>
     /// From its commit on the subject is erased, whatever is killed. Asking again while it is being done, or when nothing was
-    /// written since, and no search of the subject recorded, is the same erasure.
+    /// written since, no document of the subject and no search of it recorded, is the same erasure.
     /// </summary>
     /// <param name="tenant">Whose subject it is.</param>
     /// <param name="userId">The subject; null for the whole tenant.</param>
@@ -46,7 +47,8 @@ internal sealed class ErasureRecords(
         var begun = await database.WriteAsync(tenant, async session =>
         {
             if (userId is not null && await ErasureStore.FindLastAsync(session, subject) is { } last
-                && (last.CompletedAt is null || (last.LastChange == (await TenantCounters.FindAsync(session)).LastChange && !await SearchLog.NamesAsync(session, userId))))
+                && (last.CompletedAt is null || (last.LastChange == (await TenantCounters.FindAsync(session)).LastChange && !await SearchLog.NamesAsync(session, userId)
+                    && !await SubjectDocuments.NamesAsync(session, userId))))
             {
                 return last;
             }

@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Security;
 using Memoir.Server.Analytics;
+using Memoir.Server.Documents;
 using Memoir.Server.Recall.Indexes;
 
 namespace Memoir.Server.Privacy.Erasure;
@@ -72,7 +73,8 @@ internal static class ErasureReplay
         var users = await database.ReadAsync(
             tenant,
             async session => new HashSet<string>(
-                [.. await SubjectStore.ListUsersAsync(session), .. await SubjectStore.ListFormerUsersAsync(session), .. await SearchLog.ListUsersAsync(session)],
+                [.. await SubjectStore.ListUsersAsync(session), .. await SubjectStore.ListFormerUsersAsync(session), .. await SearchLog.ListUsersAsync(session),
+                    .. await SubjectDocuments.ListUsersAsync(session)],
                 StringComparer.Ordinal),
             ct);
         var subjects = tombstones.Where(tombstone => !tombstone.WholeTenant).ToList();
@@ -117,6 +119,13 @@ internal static class ErasureReplay
             gone += portionGone;
         }
         while (portionGone.Memories > 0);
+
+        do
+        {
+            portionGone = ErasedCounts.Of(await database.WriteAsync(tenant, session => SubjectDocuments.EraseAsync(session, userId, at), ct));
+            gone += portionGone;
+        }
+        while (portionGone.Documents + portionGone.DocumentVersions > 0);
 
         return userId is null ? gone : gone + await EraseMentionsAsync(database, tenant, userId, at, ct);
     }

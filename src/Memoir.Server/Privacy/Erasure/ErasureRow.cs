@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
+using Memoir.Server.Documents;
 
 namespace Memoir.Server.Privacy.Erasure;
 
@@ -67,6 +68,10 @@ internal sealed record ErasedCounts
 
     public long Searches { get; init; }
 
+    public long Documents { get; init; }
+
+    public long DocumentVersions { get; init; }
+
     public static ErasedCounts operator +(ErasedCounts a, ErasedCounts b) => new()
     {
         Memories = a.Memories + b.Memories,
@@ -76,12 +81,16 @@ internal sealed record ErasedCounts
         Jobs = a.Jobs + b.Jobs,
         Keys = a.Keys + b.Keys,
         Searches = a.Searches + b.Searches,
+        Documents = a.Documents + b.Documents,
+        DocumentVersions = a.DocumentVersions + b.DocumentVersions,
     };
 
     /// <summary>By their names on the wire, in the order of these.</summary>
     public SortedDictionary<string, long> ByName() => new(StringComparer.Ordinal)
     {
         ["api_keys"] = Keys,
+        ["document_versions"] = DocumentVersions,
+        ["documents"] = Documents,
         ["idempotency_keys"] = IdempotencyKeys,
         ["jobs"] = Jobs,
         ["memories"] = Memories,
@@ -89,6 +98,9 @@ internal sealed record ErasedCounts
         ["vectors"] = Vectors,
         ["versions"] = Versions,
     };
+
+    public static ErasedCounts Of(SubjectDocuments.Gone gone) =>
+        new() { Documents = gone.Documents, DocumentVersions = gone.Versions, IdempotencyKeys = gone.Answers };
 
     public Json ToJson() => new(JsonSerializer.Serialize(this));
 

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Analytics;
+using Memoir.Server.Documents;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
 
@@ -48,6 +49,7 @@ internal sealed class SubjectEraser
             new SubjectPart("derived", EraseDerivedAsync),
             new SubjectPart("memories", EraseMemoriesAsync),
             new SubjectPart("versions", EraseVersionsAsync),
+            new SubjectPart("documents", EraseDocumentsAsync),
             new SubjectPart("jobs", EraseJobsAsync),
             new SubjectPart("searches", EraseSearchesAsync),
             new SubjectPart("index", (erasure, _, ct) => _merger.RewriteAsync(erasure.Tenant, ct)),
@@ -140,6 +142,28 @@ internal sealed class SubjectEraser
         }
 
         return true;
+    }
+
+    private async Task<bool> EraseDocumentsAsync(ErasureRow erasure, ErasureBudget budget, CancellationToken ct)
+    {
+        while (true)
+        {
+            var gone = await _database.WriteAsync(erasure.Tenant, async session =>
+            {
+                var portion = await SubjectDocuments.EraseAsync(session, erasure.UserId!, upTo: null);
+                await ErasureStore.AddAsync(session, erasure.Id, ErasedCounts.Of(portion));
+                return portion;
+            }, ct);
+            if (gone is { Documents: 0, Versions: 0 })
+            {
+                return true;
+            }
+
+            if (!budget.Take((int)gone.Versions))
+            {
+                return false;
+            }
+        }
     }
 
     private async Task<bool> EraseJobsAsync(ErasureRow erasure, ErasureBudget budget, CancellationToken ct)

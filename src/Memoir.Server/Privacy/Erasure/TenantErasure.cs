@@ -2,6 +2,7 @@ using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Server.Access;
 using Memoir.Server.Analytics;
+using Memoir.Server.Documents;
 using Memoir.Server.Memories;
 using Memoir.Server.Retention.Holds;
 
@@ -38,6 +39,15 @@ internal sealed class TenantErasure(Database database, MemoryService memories, A
             (session, gone) => ErasureStore.AddAsync(
                 session, erasure.Id, new ErasedCounts { Memories = gone.Memories, Versions = gone.Versions, Vectors = gone.Vectors }),
             ct);
+        while (await database.WriteAsync(erasure.Tenant, async session =>
+        {
+            var gone = await SubjectDocuments.EraseAsync(session, userId: null, upTo: null);
+            await ErasureStore.AddAsync(session, erasure.Id, ErasedCounts.Of(gone));
+            return gone;
+        }, ct) is not { Documents: 0, Versions: 0 })
+        {
+        }
+
         await database.WriteAsync(erasure.Tenant, async session =>
         {
             var rest = await SubjectStore.DeleteRestAsync(session);

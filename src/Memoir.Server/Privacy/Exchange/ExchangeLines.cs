@@ -157,6 +157,11 @@ public sealed record EndLine
 
     public required long Versions { get; init; }
 
+    /// <summary>0 in exports of before there were documents.</summary>
+    public long Documents { get; init; }
+
+    public long DocumentVersions { get; init; }
+
     public required long Searches { get; init; }
 
     /// <summary>SHA-256 of all lines before this one, each with its line feed.</summary>
@@ -194,6 +199,8 @@ internal static class ExchangeLines
 [JsonSerializable(typeof(HeaderLine))]
 [JsonSerializable(typeof(MemoryLine))]
 [JsonSerializable(typeof(VersionLine))]
+[JsonSerializable(typeof(DocumentLine))]
+[JsonSerializable(typeof(DocumentVersionLine))]
 [JsonSerializable(typeof(SearchLine))]
 [JsonSerializable(typeof(EndLine))]
 internal sealed partial class ExchangeJson : JsonSerializerContext;

@@ -136,6 +136,16 @@ internal static class ExchangeStore
     public static async Task<bool> IsTakenAsync(Session session, string externalId) =>
         await session.ScalarAsync("SELECT 1 FROM memories WHERE tenant_id = @Tenant AND external_id = @externalId", new { externalId }) is not null;
 
+    public static async Task<bool> IsKeyTakenAsync(Session session, string type, string key, string? user)
+    {
+        const string sql = """
+            SELECT 1 FROM memories
+            WHERE tenant_id = @Tenant AND key = @key AND type = @type AND COALESCE(user_id, '') = @user AND superseded_by IS NULL
+            """;
+
+        return await session.ScalarAsync(sql, new { type, key, user = user ?? "" }) is not null;
+    }
+
     public static Task InsertManyAsync(Session session, IReadOnlyList<ExchangedMemory> memories)
     {
         const string sql = $"""

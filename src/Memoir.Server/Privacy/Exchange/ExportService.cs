@@ -3,6 +3,7 @@ using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Analytics;
+using Memoir.Server.Documents;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Retention.Archive;
@@ -76,8 +77,17 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
             }
         }
 
+        var (documents, documentVersions) = await WriteDocumentsAsync(export, stream);
         var searches = await WriteSearchesAsync(export, stream);
-        await stream.WriteAsync(ExchangeLines.Write(new EndLine { Memories = memories, Versions = versions, Searches = searches, Sha256 = stream.Checksum }));
+        await stream.WriteAsync(ExchangeLines.Write(new EndLine
+        {
+            Memories = memories,
+            Versions = versions,
+            Documents = documents,
+            DocumentVersions = documentVersions,
+            Searches = searches,
+            Sha256 = stream.Checksum,
+        }));
         await stream.FlushAsync();
     }
 
@@ -100,6 +110,52 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
                 written++;
             }
 
+            if (!portion.IsCut && portion.Items.Count < PortionSize)
+            {
+                return written;
+            }
+        }
+    }
+
+    private async Task<(long Documents, long Versions)> WriteDocumentsAsync(Export export, ExportStream stream)
+    {
+        var (documents, versions, after) = (0L, 0L, Guid.Empty);
+        while (true)
+        {
+            var portion = await ReadAsync(export, session => DocumentCopies.ListAsync(session, export.UserId, after, PortionSize));
+            foreach (var document in portion)
+            {
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(document)));
+                documents++;
+                after = document.Id;
+                versions += await WriteVersionsAsync(export, document, stream);
+            }
+
+            await stream.FlushAsync();
+            if (portion.Count < PortionSize)
+            {
+                return (documents, versions);
+            }
+        }
+    }
+
+    private async Task<long> WriteVersionsAsync(Export export, DocumentRow document, ExportStream stream)
+    {
+        var (written, after) = (0L, 0L);
+        while (true)
+        {
+            var portion = await ReadAsync(export, session => DocumentCopies.ListVersionsAsync(session, document.Id, after, PortionSize, PortionCharacters));
+            foreach (var version in portion.Items)
+            {
+                after = version.Version;
+                if (version.IsGood && version.Version <= document.Version)
+                {
+                    await stream.WriteAsync(ExchangeLines.Write(LineOf(version)));
+                    written++;
+                }
+            }
+
+            await stream.FlushAsync();
             if (!portion.IsCut && portion.Items.Count < PortionSize)
             {
                 return written;
@@ -168,6 +224,28 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         ArchivedAt = memory.ArchivedAt,
         RestoredAt = memory.RestoredAt,
         SupersededBy = memory.SupersededBy,
+    };
+
+    private static DocumentLine LineOf(DocumentRow document) => new()
+    {
+        Id = document.Id,
+        DocumentKind = document.Kind,
+        Name = document.Name,
+        UserId = document.UserId,
+        Version = document.Version,
+        CreatedAt = document.CreatedAt,
+        UpdatedAt = document.UpdatedAt,
+    };
+
+    private static DocumentVersionLine LineOf(DocumentVersion version) => new()
+    {
+        DocumentId = version.DocumentId,
+        Version = version.Version,
+        Action = version.Action,
+        Actor = version.Actor,
+        At = version.At,
+        Diff = version.Diff,
+        Content = version.IsDeletion ? null : StoredJson.Element(new Json(version.Content)),
     };
 
     private static SearchLine LineOf(SearchRecord search) => new()

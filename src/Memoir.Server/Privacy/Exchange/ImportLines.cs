@@ -32,7 +32,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 
     private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private (long Memories, long Versions, long Searches) _read;
+    private (long Memories, long Versions, long Documents, long DocumentVersions, long Searches) _read;
     private long _number;
     private bool _hasHeader;
     private bool _isOver;
@@ -40,7 +40,10 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     /// <summary>The memory whose line told that the one before has no more versions.</summary>
     private IncomingMemory? _held;
 
-    /// <summary>The search whose line told that there are no more memories.</summary>
+    /// <summary>The document whose line told that there are no more memories.</summary>
+    private IncomingDocument? _document;
+
+    /// <summary>The search whose line told that there are no more documents.</summary>
     private IncomingSearch? _search;
 
     /// <summary>What is said of lines that were refused.</summary>
@@ -55,7 +58,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     {
         var memory = _held;
         _held = null;
-        while (_search is null && await AdvanceAsync(ct) is { IsEmpty: false } line)
+        while (_document is null && _search is null && await AdvanceAsync(ct) is { IsEmpty: false } line)
         {
             var next = Take(line.Span, memory);
             if (next is not null && memory is not null)
@@ -70,7 +73,21 @@ internal sealed class ImportLines(Stream stream) : IDisposable
         return memory;
     }
 
-    /// <summary>The next search, when there are no more memories; null at the end.</summary>
+    /// <summary>The next document or version of one, when there are no more memories; null when there are no more.</summary>
+    /// <exception cref="ProblemException">413: a line is too long.</exception>
+    public async Task<IncomingDocument?> NextDocumentAsync(CancellationToken ct)
+    {
+        while (_document is null && _search is null && await AdvanceAsync(ct) is { IsEmpty: false } line)
+        {
+            Take(line.Span, memory: null);
+        }
+
+        var document = _document;
+        _document = null;
+        return document;
+    }
+
+    /// <summary>The next search, when there are no more documents; null at the end.</summary>
     /// <exception cref="ProblemException">413: a line is too long.</exception>
     public async Task<IncomingSearch?> NextSearchAsync(CancellationToken ct)
     {
@@ -126,7 +143,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             else if (kind == EndLine.Kind)
             {
                 var end = ExchangeLines.Read<EndLine>(line);
-                IsComplete = (end.Memories, end.Versions, end.Searches) == _read && end.Sha256 == Convert.ToHexStringLower(_hash.GetCurrentHash());
+                IsComplete = (end.Memories, end.Versions, end.Documents, end.DocumentVersions, end.Searches) == _read && end.Sha256 == Convert.ToHexStringLower(_hash.GetCurrentHash());
                 return null;
             }
 
@@ -136,9 +153,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             {
                 case HeaderLine.Kind:
                     return null;
-                case MemoryLine.Kind when _read.Searches > 0:
+                case MemoryLine.Kind when _read.Documents + _read.Searches > 0:
                     _read.Memories++;
-                    throw new ProblemException(Problem.InvalidBody, "line: memories stand before the searches");
+                    throw new ProblemException(Problem.InvalidBody, "line: memories stand before documents and searches");
                 case MemoryLine.Kind:
                     _read.Memories++;
                     return new IncomingMemory(_number, RowOf(ExchangeLines.Read<MemoryLine>(line)));
@@ -154,18 +171,36 @@ internal sealed class ImportLines(Stream stream) : IDisposable
                     memory.Versions.Add(version);
                     memory.Characters += version.Snapshot.Text.Length;
                     return null;
+                case DocumentLine.Kind:
+                    _read.Documents++;
+                    RequireNoSearch();
+                    _document = new IncomingDocument(_number, ExchangeLines.Read<DocumentLine>(line), Version: null);
+                    return null;
+                case DocumentVersionLine.Kind:
+                    _read.DocumentVersions++;
+                    RequireNoSearch();
+                    _document = new IncomingDocument(_number, Document: null, ExchangeLines.Read<DocumentVersionLine>(line));
+                    return null;
                 case SearchLine.Kind:
                     _read.Searches++;
                     _search = new IncomingSearch(_number, RowOf(ExchangeLines.Read<SearchLine>(line)));
                     return null;
                 default:
-                    throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, search, end");
+                    throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, document, document_version, search, end");
             }
         }
         catch (ProblemException refusal) when (_hasHeader)
         {
             Refused(_number, refusal.Message);
             return null;
+        }
+    }
+
+    private void RequireNoSearch()
+    {
+        if (_read.Searches > 0)
+        {
+            throw new ProblemException(Problem.InvalidBody, "line: documents stand before the searches");
         }
     }
 

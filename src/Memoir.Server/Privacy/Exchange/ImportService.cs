@@ -19,9 +19,11 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
     private const long PortionCharacters = 2_000_000;
     private const int MostErrors = 1000;
 
+    private readonly DocumentImport _documents = new(database, erasures, time);
+
     public async Task<ImportReport> RunAsync(Tenant tenant, Stream stream, Writer writer, CancellationToken ct)
     {
-        var report = new ImportReport { TenantId = tenant.Id, Imported = 0, Versions = 0, Unchanged = 0, Searches = 0, Refused = 0, Complete = false, Errors = [] };
+        var report = new ImportReport { TenantId = tenant.Id, Imported = 0, Versions = 0, Unchanged = 0, Documents = 0, DocumentVersions = 0, Searches = 0, Refused = 0, Complete = false, Errors = [] };
         var errors = new List<ImportError>();
         var refused = 0L;
         using var lines = new ImportLines(stream)
@@ -63,8 +65,9 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
             if (next is null)
             {
+                var documents = await _documents.RunAsync(tenant, lines, writer, ct);
                 var searches = await StoreSearchesAsync(tenant, lines, writer, ct);
-                return report with { Searches = searches, Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
+                return report with { Documents = documents.Documents, DocumentVersions = documents.Versions, Searches = searches, Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
             }
         }
     }
@@ -140,6 +143,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
             var fresh = new List<IncomingMemory>();
             var ids = new HashSet<Guid>();
             var names = new HashSet<string>(StringComparer.Ordinal);
+            var keys = new HashSet<(string, string, string?)>();
             foreach (var incoming in portion)
             {
                 var memory = incoming.Memory;
@@ -159,6 +163,11 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 else if (memory.ExternalId is { } name && (names.Contains(name) || await ExchangeStore.IsTakenAsync(session, name)))
                 {
                     result.Refusals.Add(new ImportError(incoming.Number, "external_id: another memory has it"));
+                }
+                else if (memory is { Key: { } key, SupersededBy: null }
+                    && (!keys.Add((memory.Type, key, memory.UserId)) || await ExchangeStore.IsKeyTakenAsync(session, memory.Type, key, memory.UserId)))
+                {
+                    result.Refusals.Add(new ImportError(incoming.Number, "key: another memory has it"));
                 }
                 else if (await erasures.IsErasedAsync(session, memory.UserId, memory.StoredAt))
                 {
@@ -239,8 +248,12 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         Role = row.Role,
         Name = row.Name,
         ExternalId = row.ExternalId,
+        Key = row.Key,
         Content = row.Content,
+        Value = row.Value,
         Metadata = row.Metadata,
+        Tags = row.Tags,
+        Scope = row.Scope,
         ImportanceBase = row.ImportanceBase,
         ImportanceOverride = row.ImportanceOverride,
         Source = row.Source,

@@ -13,7 +13,7 @@ internal sealed class ScopeFilter
     private readonly MemoryColumns _columns;
     private readonly int _memories;
     private readonly int _user = Anyone;
-    private readonly bool _shared;
+    private readonly int _shared = Nobody;
     private readonly int _conversation = Anyone;
     private readonly long _since = long.MinValue;
     private readonly long _until = long.MaxValue;
@@ -34,11 +34,9 @@ internal sealed class ScopeFilter
         {
             var group = view.Users.Find(user);
             _user = group?.Number ?? Nobody;
-            _shared = scope.IncludeShared;
-            if (!_shared)
-            {
-                Narrow(Members(group));
-            }
+            var shared = scope.IncludeShared ? view.Users.Find(IndexedMemory.Everybody) : null;
+            _shared = shared?.Number ?? Nobody;
+            Narrow(shared is null ? Members(group) : Union(Members(group), Members(shared)));
         }
 
         if (scope.ConversationId is { } conversation)
@@ -91,7 +89,7 @@ internal sealed class ScopeFilter
     private bool IsWithin(int ordinal) =>
         _columns.OccurredAt[ordinal] >= _since
         && _columns.OccurredAt[ordinal] < _until
-        && (_user == Anyone || _columns.User[ordinal] == _user || (_shared && _columns.User[ordinal] == -1))
+        && (_user == Anyone || _columns.User[ordinal] == _user || _columns.User[ordinal] == _shared)
         && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
         && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
 
@@ -115,6 +113,14 @@ internal sealed class ScopeFilter
     private static long CeilingMicros(DateTimeOffset moment) => Analyzer.Micros(moment.AddTicks(9));
 
     private static ReadOnlyMemory<uint> Members(MemoryGroup? group) => group?.Members.Published ?? ReadOnlyMemory<uint>.Empty;
+
+    /// <summary>No ordinal is in both: a memory is one user's, or everybody's.</summary>
+    private static ReadOnlyMemory<uint>? Union(ReadOnlyMemory<uint> some, ReadOnlyMemory<uint> others)
+    {
+        uint[] both = [.. some.Span, .. others.Span];
+        Array.Sort(both);
+        return both;
+    }
 
     /// <summary>The ordinals that carry every leaf of a metadata filter, ascending; null when the filter has no leaf.</summary>
     private static uint[]? Matching(IndexView view, System.Text.Json.JsonElement filter)

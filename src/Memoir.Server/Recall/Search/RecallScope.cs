@@ -7,7 +7,7 @@ internal sealed record RecallScope(DateTimeOffset Now)
 {
     public string? UserId { get; init; }
 
-    /// <summary>Together with <see cref="UserId"/>: also the memories of nobody in particular.</summary>
+    /// <summary>Together with <see cref="UserId"/>: also what is shared by all.</summary>
     public bool IncludeShared { get; init; }
 
     public string? ConversationId { get; init; }

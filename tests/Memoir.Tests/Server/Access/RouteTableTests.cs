@@ -1,5 +1,7 @@
 using System.Net;
+using Memoir.Kit.Http;
 using Memoir.Server.Access;
+using Memoir.Server.OpenApi;
 using Memoir.Tests.Architecture;
 using Memoir.Tests.Testing;
 using Microsoft.AspNetCore.Http;
@@ -47,7 +49,7 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         {
             var refused = await SendAsync(shared.App.CreateClient(), route, method);
 
-            await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated");
+            await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated", route.Metadata.GetMetadata<SaysSuccess>() is not null);
             Assert.Equal("Bearer realm=\"memoir\"", refused.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -98,20 +100,14 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
 
     private static IEnumerable<string> Methods(RouteEndpoint route) => route.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods;
 
-    /// <summary>The route as the contract spells it: no constraints, names in snake case.</summary>
-    private static string Template(RouteEndpoint route)
-    {
-        var names = route.RoutePattern.Parameters.Aggregate(
-            route.RoutePattern.RawText!, (text, parameter) => text.Replace($"{{{parameter.Name}:guid}}", $"{{{parameter.Name}}}", StringComparison.Ordinal));
-        return names.TrimEnd('/')
-            .Replace("conversationId", "conversation_id", StringComparison.Ordinal).Replace("tenantId", "tenant_id", StringComparison.Ordinal)
-            .Replace("userId", "user_id", StringComparison.Ordinal);
-    }
+    /// <summary>The route as the contract spells it: no constraints, names in snake case. The document's name of one route is part of its address.</summary>
+    private static string Template(RouteEndpoint route) =>
+        OperationNotes.Spell(route.RoutePattern.RawText!).Replace("{document_name}", "gpt", StringComparison.Ordinal);
 
     private static string Url(RouteEndpoint route) =>
         Template(route).Replace("{id}", "01900000-0000-7000-8000-000000000000", StringComparison.Ordinal)
             .Replace("{conversation_id}", "c1", StringComparison.Ordinal).Replace("{tenant_id}", "acme", StringComparison.Ordinal)
-            .Replace("{user_id}", "ann", StringComparison.Ordinal);
+            .Replace("{user_id}", "ann", StringComparison.Ordinal).Replace("{version}", "1", StringComparison.Ordinal);
 
     private static string Scope(RouteEndpoint route) => route.Metadata.GetMetadata<AccessPolicy>() switch
     {

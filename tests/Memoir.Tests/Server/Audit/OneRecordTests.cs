@@ -1,6 +1,7 @@
 using System.Net;
 using Memoir.Kit.Data;
 using Memoir.Kit.Jobs;
+using Memoir.Tests.Server.Documents;
 using Memoir.Tests.Testing;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,7 +13,7 @@ namespace Memoir.Tests.Server.Audit;
 public sealed class OneRecordTests : IAsyncLifetime
 {
     /// <summary>Routes of other methods than GET that change nothing of a tenant's, or of tenants that are gone afterwards.</summary>
-    private static readonly string[] ChangeNothing = ["POST /v1/memory/search", "POST /v1/admin/isolation/selftest", "POST /v1/admin/backups", "POST /v1/admin/backups/{}/verify"];
+    private static readonly string[] ChangeNothing = ["POST /v1/memory/search", "POST /memory/retrieve", "POST /v1/admin/isolation/selftest", "POST /v1/admin/backups", "POST /v1/admin/backups/{}/verify"];
 
     /// <summary>What these need is made in the tests of their rooms; here nobody asks for their records yet.</summary>
     private static readonly string[] NotAsked =
@@ -29,6 +30,19 @@ public sealed class OneRecordTests : IAsyncLifetime
         { "POST", "/v1/messages/batch", """{"items":[{"tenant_id":"acme","conversation_id":"c","role":"user","content":"x"},{"tenant_id":"acme","conversation_id":"c","role":"user","content":"y"}]}""", "memory.store" },
         { "PATCH", "/v1/messages/{message}", """{"importance_override":0.25}""", "memory.change" },
         { "DELETE", "/v1/messages/{message}", null, "memory.forget" },
+        { "POST", "/v1/memories", """{"type":"person","key":"daughter","value":{"name":"Emma"},"user_id":"ann"}""", "memory.store" },
+        { "POST", "/v1/memories/batch", """{"items":[{"content":"x"},{"type":"rule","key":"k","value":{"text":"y"}}]}""", "memory.store" },
+        { "POST", "/v1/memories/user", """{"user_id":"ann","content":"x"}""", "memory.store" },
+        { "POST", "/v1/memories/shared", """{"content":"x"}""", "memory.store" },
+        { "PATCH", "/v1/memories/{message}", """{"categories":["x"]}""", "memory.change" },
+        { "PUT", "/v1/memories/{message}", """{"content":"other words"}""", "memory.change" },
+        { "DELETE", "/v1/memories/{message}", null, "memory.forget" },
+        { "POST", "/v1/memories/{changed}/restore", """{"version":1}""", "memory.change" },
+        { "POST", "/memory/store", """{"user_id":"ann","content":"x"}""", "memory.store" },
+        { "POST", "/memory/{user}", """{"profile":{"name":"Ann"}}""", "document.create" },
+        { "PATCH", "/memory/{user}", """{"profile":{"name":"Ann"}}""", "document.patch" },
+        { "DELETE", "/memory/{document}", null, "document.delete" },
+        { "POST", "/memory/{document}/restore", """{"version":1}""", "document.restore" },
         { "POST", "/v1/admin/keys", """{"tenant_id":"acme","name":"n"}""", "key.create" },
         { "DELETE", "/v1/admin/keys/{key}", null, "key.revoke" },
         { "POST", "/v1/jobs/{dead}/retry", null, "job.retry" },
@@ -91,6 +105,25 @@ public sealed class OneRecordTests : IAsyncLifetime
         if (url.Contains("{message}", StringComparison.Ordinal) || url.Contains("/data", StringComparison.Ordinal))
         {
             return url.Replace("{message}", (await client.StoreAsync("there")).Text("id"), StringComparison.Ordinal);
+        }
+
+        if (url.Contains("{changed}", StringComparison.Ordinal))
+        {
+            var id = (await client.StoreAsync("there")).Text("id");
+            await (await client.SendAsync("PATCH", $"/v1/memories/{id}", """{"content":"changed"}""")).JsonAsync(HttpStatusCode.OK);
+            return url.Replace("{changed}", id, StringComparison.Ordinal);
+        }
+
+        if (url.Contains("{document}", StringComparison.Ordinal))
+        {
+            await client.PatchMemoryAsync("""{"profile":{"name":"Ann"}}""");
+            await client.PatchMemoryAsync("""{"profile":{"role":"architect"}}""");
+            return url.Replace("{document}", "ann", StringComparison.Ordinal);
+        }
+
+        if (url.Contains("{user}", StringComparison.Ordinal))
+        {
+            return url.Replace("{user}", "ann", StringComparison.Ordinal);
         }
 
         if (url.Contains("{key}", StringComparison.Ordinal))

@@ -58,7 +58,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("eval: --no-load and --tenant go together", "eval", "--tenant", "a", "file")]
     [InlineData("eval: --top-k must be a whole number from 1 to 100", "eval", "--top-k", "0", "file")]
     [InlineData("demo: unexpected: file", "demo", "file")]
-    [InlineData("there is no command sevre; there are serve, api, worker, demo, import, export, eval, migrate, copy, backup, restore, recover, audit, loadtest, healthcheck, doctor", "sevre")]
+    [InlineData("there is no command sevre; there are serve, api, worker, demo, import, export, eval, export-document, import-document, migrate, copy, backup, restore, recover, audit, loadtest, healthcheck, doctor", "sevre")]
     [InlineData("there is no command sevre", "help", "sevre")]
     public async Task A_wrong_command_line_is_64_and_one_line(string says, params string[] arguments)
     {

@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Embedding;
 using Memoir.Tests.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Testing.Wire;

@@ -16,13 +16,18 @@ public sealed class ScopeTests
             RecallFixture.Memory(2, "red apple", "b") with { UserId = "u2" },
             RecallFixture.Memory(3, "red apple", "b"),
             RecallFixture.Memory(4, "red apple", "a") with { Archived = true },
-            RecallFixture.Memory(5, "red apple", "a") with { ExpiresAt = start.AddDays(1) });
+            RecallFixture.Memory(5, "red apple", "a") with { ExpiresAt = start.AddDays(1) },
+            RecallFixture.Memory(6, "green pear", "p6") with { UserId = IndexedMemory.Everybody },
+            RecallFixture.Memory(7, "green pear", "p7") with { UserId = "u2" },
+            RecallFixture.Memory(8, "green pear", "p8"));
 
         Assert.Equal([1, 2, 3], index.Found("apple", Everything).Order());
         Assert.Equal([1, 2, 3, 4], index.Found("apple", Everything with { IncludeArchived = true }).Order());
         Assert.Equal([1, 2, 3, 5], index.Found("apple", Everything with { Now = start }).Order());
         Assert.Equal([1], index.Found("apple", Everything with { UserId = "u1" }));
-        Assert.Equal([1, 3], index.Found("apple", Everything with { UserId = "u1", IncludeShared = true }).Order());
+        Assert.Equal([6], index.Found("pear", Everything with { UserId = "u1", IncludeShared = true }));
+        Assert.Equal([6, 7], index.Found("pear", Everything with { UserId = "u2", IncludeShared = true }).Order());
+        Assert.Equal([6], index.Found("pear", Everything with { UserId = IndexedMemory.Everybody }));
         Assert.Empty(index.Found("apple", Everything with { UserId = "nobody" }));
         Assert.Equal([2, 3], index.Found("apple", Everything with { ConversationId = "b" }).Order());
         Assert.Empty(index.Found("apple", Everything with { ConversationId = "z" }));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Memoir.Server.Backups.Rows;
 using Memoir.Server.Embeddings.Vectors;
 using Microsoft.Data.Sqlite;
@@ -73,6 +74,7 @@ internal static class Canaries
         ("embedding_generations", "role", _) => "retired",
         ("embedding_generations", "is_chosen", _) => row % 2,
         ("erasures", "is_whole_tenant", _) => row % 2,
+        ("document_versions", "checksum", _) => row.ToString("x64", CultureInfo.InvariantCulture),
         _ when isNullable && row % 3 == 1 => null,
         ("memories", "content", _) when row % 10_000 == 7 => Long(row),
         (_, _, "TEXT") => $"{table}.{column} {tenant} {row} “é\u0301” \U0001F98A \u202e\u0001\t\r\n{{}}",

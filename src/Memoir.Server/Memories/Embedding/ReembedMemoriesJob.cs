@@ -5,7 +5,7 @@ using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Recall.Indexes;
 using Microsoft.Extensions.Options;
 
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Memories.Embedding;
 
 /// <summary>
 /// One page of the pass that gives memories their vectors of a generation that is new to them. The page, how far the

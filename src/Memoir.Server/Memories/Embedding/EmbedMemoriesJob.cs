@@ -6,7 +6,7 @@ using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Recall.Indexes;
 using Microsoft.Extensions.Options;
 
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Memories.Embedding;
 
 /// <summary>Gives stored memories their vectors when the embedder is a service elsewhere.</summary>
 internal sealed class EmbedMemoriesJob(

@@ -3,7 +3,7 @@ using Memoir.Server.Embeddings;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Recall.Indexes;
 
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Memories.Embedding;
 
 /// <summary>What is written once a provider has answered about memories.</summary>
 internal static class EmbeddedMemories

@@ -1,0 +1,25 @@
+namespace Memoir.Server.Memories.Lists;
+
+/// <summary>Which memories a list shows: what is neither archived nor expired, newest first.</summary>
+internal sealed record MemoryFilter
+{
+    public string? UserId { get; init; }
+
+    /// <summary>Only what is shared by all.</summary>
+    public bool SharedAlone { get; init; }
+
+    public string? Type { get; init; }
+
+    public string? ConversationId { get; init; }
+
+    /// <summary>Only what stands before this place in the tenant's order.</summary>
+    public long Below { get; init; } = long.MaxValue;
+}
+
+/// <summary>How many memories there are of a type, archived ones included.</summary>
+internal sealed record TypeCount
+{
+    public required string Type { get; init; }
+
+    public required long Count { get; init; }
+}

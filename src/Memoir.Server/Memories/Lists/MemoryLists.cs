@@ -1,0 +1,43 @@
+using Memoir.Kit.Data;
+
+namespace Memoir.Server.Memories.Lists;
+
+/// <summary>Lists and counts a tenant's memories.</summary>
+internal sealed class MemoryLists(Database database, TimeProvider time)
+{
+    private const string Message = "message";
+
+    /// <summary>Newest first, until one answer could not hold more.</summary>
+    public Task<Portion<Memory>> ListAsync(Tenant tenant, MemoryFilter filter, int limit, CancellationToken ct) =>
+        database.ReadAsync(tenant, session => MemoryStore.ListAsync(session, filter, time.Now(), limit), ct);
+
+    /// <summary>A user's memories and what is shared by all, newest first.</summary>
+    public Task<IReadOnlyList<Memory>> ListWithSharedAsync(Tenant tenant, string userId, int limit, CancellationToken ct)
+    {
+        var now = time.Now();
+        return database.ReadAsync<IReadOnlyList<Memory>>(tenant, async session =>
+        {
+            var own = await MemoryStore.ListAsync(session, new MemoryFilter { UserId = userId }, now, limit);
+            var shared = await MemoryStore.ListAsync(session, new MemoryFilter { SharedAlone = true }, now, limit);
+            return [.. own.Items.Concat(shared.Items).OrderByDescending(memory => memory.Sequence).Take(limit)];
+        }, ct);
+    }
+
+    /// <summary>How many there are of each type, of one user where one is named; the most frequent first.</summary>
+    public Task<IReadOnlyList<TypeCount>> CountAsync(Tenant tenant, string? userId, CancellationToken ct) =>
+        database.ReadAsync<IReadOnlyList<TypeCount>>(tenant, async session =>
+        {
+            if (userId is not null)
+            {
+                return Ordered(await MemoryStore.CountByTypeAsync(session, userId));
+            }
+
+            // Messages are what most memories are, and have no place in the index on types: they are what is left.
+            var others = await MemoryStore.CountByTypeAsync(session);
+            var messages = await MemoryStore.CountAsync(session) - others.Sum(one => one.Count);
+            return Ordered(messages > 0 ? [.. others, new TypeCount { Type = Message, Count = messages }] : others);
+        }, ct);
+
+    private static IReadOnlyList<TypeCount> Ordered(IReadOnlyList<TypeCount> counts) =>
+        [.. counts.OrderByDescending(one => one.Count).ThenBy(one => one.Type, StringComparer.Ordinal)];
+}

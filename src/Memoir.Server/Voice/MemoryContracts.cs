@@ -1,0 +1,233 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Memoir.Server.Voice;
+
+/// <summary>
+/// A memory to store: either a <c>key</c> of a <c>type</c> with its <c>value</c>, or plain <c>content</c>. The same key of
+/// the same type for the same user replaces what was said under it and keeps the older version.
+/// </summary>
+public sealed record StoreMemoryRequest
+{
+    /// <summary>Such as <c>person</c>, <c>preference</c>, <c>project</c>, <c>rule</c>, <c>moment</c>, <c>fact</c>: 1..64 of <c>A-Z a-z 0-9 . _ : -</c>. Of plain content <c>fact</c> when absent.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>1..255 characters.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>A JSON object of at most 32 KiB.</summary>
+    public JsonElement? Value { get; init; }
+
+    /// <summary>1..100,000 characters; instead of <c>value</c>.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>Whole days from now on until it is not returned any more, 1..36,500; <c>null</c> for never. Absent: 365 of a value, never of plain content.</summary>
+    public JsonElement TtlDays { get; init; }
+
+    /// <summary>1..255 characters; whom it is about. Absent: it is shared by all users.</summary>
+    public string? UserId { get; init; }
+
+    /// <summary>At most 32 texts of 1..64 characters.</summary>
+    public IReadOnlyList<string>? Categories { get; init; }
+
+    /// <summary>Any JSON object of at most 16 KiB and 64 members.</summary>
+    public JsonElement? Metadata { get; init; }
+
+    /// <summary>Replaces the computed importance, 0..1.</summary>
+    public double? Importance { get; init; }
+
+    /// <summary>Where it came from, 1..255 characters.</summary>
+    public string? Source { get; init; }
+}
+
+/// <summary>Body of <c>PATCH</c> and <c>PUT /v1/memories/{id}</c>; what is absent stays as it is. The key stays always.</summary>
+public sealed record ChangeMemoryRequest
+{
+    /// <summary>The new value, whole; of a memory that has a value.</summary>
+    public JsonElement? Value { get; init; }
+
+    /// <summary>The new text; of a memory that has no value.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>From now on, 1..36,500; <c>null</c> for never.</summary>
+    public JsonElement TtlDays { get; init; }
+
+    public IReadOnlyList<string>? Categories { get; init; }
+
+    /// <summary>The new metadata, whole.</summary>
+    public JsonElement? Metadata { get; init; }
+
+    /// <summary>0..1; <c>null</c> goes back to the computed importance.</summary>
+    public JsonElement Importance { get; init; }
+
+    public string? Source { get; init; }
+}
+
+/// <summary>A stored memory.</summary>
+public sealed record MemoryResponse
+{
+    public required Guid Id { get; init; }
+
+    public required string Type { get; init; }
+
+    public required string? Key { get; init; }
+
+    /// <summary>An object; of plain content <c>{"content": …}</c>.</summary>
+    public required JsonElement Value { get; init; }
+
+    /// <summary>The words by which it is recalled.</summary>
+    public required string Content { get; init; }
+
+    public required string? UserId { get; init; }
+
+    /// <summary><c>user</c> or <c>shared</c>.</summary>
+    public required string Scope { get; init; }
+
+    public required string? Source { get; init; }
+
+    public required IReadOnlyList<string> Categories { get; init; }
+
+    public required JsonElement Metadata { get; init; }
+
+    /// <summary>0..1 at this moment, rounded to four decimals.</summary>
+    public required double Importance { get; init; }
+
+    /// <summary>Counts from 1; each change makes another.</summary>
+    public required long Version { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    public required DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Since when it is in the archive; absent while it is not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ArchivedAt { get; init; }
+
+    /// <summary>0..1, of what was searched for; absent in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Similarity { get; init; }
+}
+
+/// <summary>Answer of <c>POST /v1/memories</c>; the same id twice, for clients read one or the other.</summary>
+public sealed record MemoryStored(bool Success, Guid Id, Guid MemoryId, string Message);
+
+/// <summary>Answer of <c>POST /v1/memories/user</c>.</summary>
+public sealed record UserMemoryStored(bool Success, Guid MemoryId, string UserId, string Message);
+
+/// <summary>Answer of <c>POST /v1/memories/shared</c>.</summary>
+public sealed record SharedMemoryStored(bool Success, Guid MemoryId, string Scope, string Message);
+
+/// <summary>Answer of <c>DELETE /v1/memories/{id}</c>.</summary>
+public sealed record MemoryDeleted(bool Success, string Message);
+
+/// <summary>How many memories there are, archived and expired ones included, and of which types.</summary>
+public sealed record MemoryStats(long Total, IReadOnlyDictionary<string, long> ByType);
+
+/// <summary>A page of memories, newest first; of a search the best first, without a further page.</summary>
+public sealed record MemoryList(IReadOnlyList<MemoryResponse> Memories, int Count, MemoryStats Stats, string? NextCursor)
+{
+    /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Degraded { get; init; }
+
+    /// <summary>Why.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DegradedReason { get; init; }
+}
+
+/// <summary>Answer of <c>GET /v1/memories/user/{user_id}</c>.</summary>
+public sealed record UserMemoryList(string UserId, IReadOnlyList<MemoryResponse> Memories, int Count)
+{
+    /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Degraded { get; init; }
+
+    /// <summary>Why.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DegradedReason { get; init; }
+}
+
+/// <summary>Answer of <c>GET /v1/memories/shared</c>.</summary>
+public sealed record SharedMemoryList(IReadOnlyList<MemoryResponse> Memories, int Count)
+{
+    /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Degraded { get; init; }
+
+    /// <summary>Why.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DegradedReason { get; init; }
+}
+
+/// <summary>Body of <c>POST /v1/memories/batch</c>: 1..1000 memories, 8 MiB.</summary>
+public sealed record StoreMemoriesRequest(IReadOnlyList<StoreMemoryRequest> Items);
+
+/// <summary>Body of <c>POST /v1/memories/{id}/restore</c>.</summary>
+public sealed record RestoreMemoryRequest
+{
+    /// <summary>The version, from the history, whose words become the current ones.</summary>
+    public required long Version { get; init; }
+}
+
+/// <summary>A memory as it was before a change.</summary>
+public sealed record MemoryVersionResponse(long Version, string Action, string Actor, DateTimeOffset At, JsonElement Memory);
+
+/// <summary>A page of a memory's earlier versions, newest first.</summary>
+public sealed record MemoryHistory(IReadOnlyList<MemoryVersionResponse> Items, string? NextCursor);
+
+/// <summary>Body of <c>POST /memory/store</c>.</summary>
+public sealed record StoreTurnRequest
+{
+    /// <summary>1..255 characters.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary><c>user</c> (when absent), <c>assistant</c>, <c>system</c> or <c>tool</c>.</summary>
+    public string? Role { get; init; }
+
+    /// <summary>1..100,000 characters.</summary>
+    public required string Content { get; init; }
+
+    /// <summary>At most 16 KiB and 64 members; its <c>thread_id</c>, a text of 1..255 characters, names the conversation.</summary>
+    public JsonElement? Metadata { get; init; }
+}
+
+/// <summary>Answer of <c>POST /memory/store</c>.</summary>
+public sealed record TurnStored(bool Success, Guid Id, Guid MemoryId);
+
+/// <summary>Body of <c>POST /memory/retrieve</c>.</summary>
+public sealed record RetrieveRequest
+{
+    /// <summary>1..255 characters.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>1..500; 500 when absent.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Only of this conversation.</summary>
+    public string? ThreadId { get; init; }
+}
+
+/// <summary>Answer of <c>POST /memory/retrieve</c>: newest first.</summary>
+public sealed record Retrieved(bool Success, IReadOnlyList<MemoryResponse> Memories, int Count);
+
+[JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(StoreMemoryRequest))]
+[JsonSerializable(typeof(StoreMemoriesRequest))]
+[JsonSerializable(typeof(ChangeMemoryRequest))]
+[JsonSerializable(typeof(MemoryResponse))]
+[JsonSerializable(typeof(MemoryStored))]
+[JsonSerializable(typeof(UserMemoryStored))]
+[JsonSerializable(typeof(SharedMemoryStored))]
+[JsonSerializable(typeof(MemoryDeleted))]
+[JsonSerializable(typeof(MemoryList))]
+[JsonSerializable(typeof(UserMemoryList))]
+[JsonSerializable(typeof(SharedMemoryList))]
+[JsonSerializable(typeof(RestoreMemoryRequest))]
+[JsonSerializable(typeof(MemoryHistory))]
+[JsonSerializable(typeof(StoreTurnRequest))]
+[JsonSerializable(typeof(TurnStored))]
+[JsonSerializable(typeof(RetrieveRequest))]
+[JsonSerializable(typeof(Retrieved))]
+internal sealed partial class VoiceJson : JsonSerializerContext;
