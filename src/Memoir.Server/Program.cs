@@ -43,6 +43,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddDocs();
 }, app =>
 {
+    app.UseVoice();
     app.UseDenialWatch();
     app.UseInnerRequests();
     app.UseKit();

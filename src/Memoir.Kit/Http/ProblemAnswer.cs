@@ -3,18 +3,16 @@ using Microsoft.AspNetCore.Http;
 
 namespace Memoir.Kit.Http;
 
-/// <summary>Marks a route whose clients look for <c>success</c> and <c>error</c> in a refusal: they stand in its body, too.</summary>
-public sealed class SaysSuccess
-{
-    public static readonly SaysSuccess Instance = new();
-}
-
 /// <summary>Writes RFC 9457 problem bodies: the only place where a refusal becomes bytes.</summary>
 public static class ProblemAnswer
 {
     public const string MediaType = "application/problem+json";
 
     private const string Item = "memoir.problem";
+    private const string FamilyItem = "memoir.says-success";
+
+    /// <summary>For clients that look for <c>success</c> and <c>error</c> in a refusal: they stand in its body, too.</summary>
+    public static void SaySuccess(HttpContext http) => http.Items[FamilyItem] = true;
 
     /// <summary>Why the request was refused; null when it was not.</summary>
     public static Problem? Of(HttpContext http) => http.Items[Item] as Problem?;
@@ -36,7 +34,7 @@ public static class ProblemAnswer
             response.Headers.WWWAuthenticate = problem is Problem.InvalidToken ? "Bearer realm=\"memoir\", error=\"invalid_token\"" : "Bearer realm=\"memoir\"";
         }
 
-        var body = Serialize(refusal, http.Request.Path, RequestId.Of(http), http.GetEndpoint()?.Metadata.GetMetadata<SaysSuccess>() is not null);
+        var body = Serialize(refusal, http.Request.Path, RequestId.Of(http), http.Items.ContainsKey(FamilyItem));
         response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(http.Request.Method))
         {

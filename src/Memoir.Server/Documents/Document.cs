@@ -9,7 +9,19 @@ internal sealed record DocumentKey(string Kind, string Name, string? UserId)
     /// <summary>What an assistant knows of a user.</summary>
     public const string StructuredMemoryKind = "memory";
 
+    /// <summary>Paths below <c>/memory</c> that are no user's.</summary>
+    private static readonly string[] Reserved = ["store", "retrieve"];
+
     public static DocumentKey OfMemory(string userId) => new(StructuredMemoryKind, userId, userId);
+
+    /// <summary>Whether a user of this id may have a structured memory.</summary>
+    public static bool IsMemoryName(string userId)
+    {
+        var length = userId.EnumerateRunes().Count();
+        return length is >= 1 and <= 255 && !IsReserved(userId);
+    }
+
+    public static bool IsReserved(string userId) => Reserved.Contains(userId);
 }
 
 /// <summary>A document as it is served.</summary>

@@ -9,7 +9,7 @@ internal static class DocumentCopies
 {
     /// <summary>In the order of their ids.</summary>
     public static Task<IReadOnlyList<DocumentRow>> ListAsync(Session session, string? userId, Guid after, int limit) =>
-        DocumentStore.ListAsync(session, userId, after, limit);
+        DocumentStore.ListAsync(session, userId, Instants.FromMicrosecondsClamped(long.MaxValue / 2000), after, limit);
 
     /// <summary>Oldest first; those that are damaged, too.</summary>
     public static Task<Portion<DocumentVersion>> ListVersionsAsync(Session session, Guid document, long after, int limit, long weight) =>

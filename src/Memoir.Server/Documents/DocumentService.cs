@@ -22,6 +22,9 @@ internal sealed record DocumentChange(string Action, Action<Document?> Allows, F
 internal sealed partial class DocumentService(
     Database database, IOptions<DocumentOptions> options, TimeProvider time, ILogger<DocumentService> logger)
 {
+    /// <summary>So often the next content is made before the write; then within it.</summary>
+    private const int Attempts = 4;
+
     /// <returns>The newest good version; null when there is no such document, or none any more.</returns>
     /// <exception cref="ProblemException">503: no version of it is what was written.</exception>
     public async Task<Document?> FindAsync(Tenant tenant, DocumentKey key, Writer reader, CancellationToken ct)
@@ -36,9 +39,25 @@ internal sealed partial class DocumentService(
     public async Task<Document> SaveAsync(
         Tenant tenant, DocumentKey key, DocumentChange change, Writer writer, Companion<Document>? companion, CancellationToken ct)
     {
-        var prepared = await PrepareAsync(tenant, key, change, writer, ct);
+        for (var attempt = 1; ; attempt++)
+        {
+            var prepared = await PrepareAsync(tenant, key, change, mayBeRepetition: companion is not null, writer, ct);
+            try
+            {
+                return await WriteAsync(tenant, key, change, prepared, mayPrepare: attempt < Attempts, writer, companion, ct);
+            }
+            catch (OvertakenException)
+            {
+                // Somebody else's version came first. What is merged with it is made anew, and not while others wait for the write.
+            }
+        }
+    }
+
+    private Task<Document> WriteAsync(
+        Tenant tenant, DocumentKey key, DocumentChange change, Prepared? prepared, bool mayPrepare, Writer writer, Companion<Document>? companion, CancellationToken ct)
+    {
         var now = time.Now();
-        return await database.WriteAsync(tenant, async session =>
+        return database.WriteAsync(tenant, async session =>
         {
             if (companion is not null)
             {
@@ -53,7 +72,13 @@ internal sealed partial class DocumentService(
 
             var old = Served(row is null ? null : await ReadAsync(session, row));
             change.Allows(old);
-            var (content, diff) = prepared is not null && prepared.Fits(old) ? (prepared.Content, prepared.Diff) : Next(change, old);
+            var fits = prepared is not null && prepared.Fits(old);
+            if (prepared is not null && !fits && mayPrepare)
+            {
+                throw new OvertakenException();
+            }
+
+            var (content, diff) = fits ? (prepared!.Content, prepared.Diff) : Next(change, old);
             var saved = old is not null && old.Content == content && old.Damaged.Count == 0
                 ? old
                 : await AppendAsync(session, key, row, change.Action, content, diff, writer, now);
@@ -93,7 +118,7 @@ internal sealed partial class DocumentService(
 
     /// <summary>Newest first, those of a deleted document too.</summary>
     /// <returns>Null when this tenant never had such a document.</returns>
-    public Task<IReadOnlyList<DocumentVersionInfo>?> ListVersionsAsync(Tenant tenant, DocumentKey key, long below, int limit, CancellationToken ct) =>
+    public Task<Portion<DocumentVersionInfo>?> ListVersionsAsync(Tenant tenant, DocumentKey key, long below, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, async session => await DocumentStore.FindAsync(session, key) is { } row
             ? await DocumentStore.ListVersionsAsync(session, row.Id, below, limit)
             : null, ct);
@@ -180,7 +205,7 @@ internal sealed partial class DocumentService(
         new(Problem.Conflict, $"Version {version} is damaged: its content does not match its checksum.");
 
     /// <summary>Does the work on large texts before the write, which others wait for; a refusal is left to the write itself.</summary>
-    private async Task<Prepared?> PrepareAsync(Tenant tenant, DocumentKey key, DocumentChange change, Writer writer, CancellationToken ct)
+    private async Task<Prepared?> PrepareAsync(Tenant tenant, DocumentKey key, DocumentChange change, bool mayBeRepetition, Writer writer, CancellationToken ct)
     {
         try
         {
@@ -191,9 +216,9 @@ internal sealed partial class DocumentService(
             var (content, diff) = Next(change, old);
             return new Prepared(old?.Id, old?.Version, content, diff);
         }
-        catch (ProblemException)
+        catch (ProblemException) when (mayBeRepetition)
         {
-            return null; // It may be a repetition of a request that was carried out.
+            return null; // Of a request that was carried out: the write knows.
         }
     }
 
@@ -235,7 +260,7 @@ internal sealed partial class DocumentService(
             Checksum = DocumentChecksum.Of(next.Id, next.Version, content),
         });
         var kept = options.Value.DocumentVersionsKept;
-        if (kept > 0 && next.Version > kept && (key.UserId is null || await LegalHolds.FindOfUserAsync(session, key.UserId) is null))
+        if (kept > 0 && next.Version > kept && action != DocumentVersion.Deletion && (key.UserId is null || await LegalHolds.FindOfUserAsync(session, key.UserId) is null))
         {
             await DocumentStore.PruneAsync(session, next.Id, next.Version - kept);
         }
@@ -286,6 +311,9 @@ internal sealed partial class DocumentService(
 
     [LoggerMessage(LogLevel.Error, "The document {Document} has a version that does not match its checksum, which could not be written down: {Fault}")]
     private partial void LogUnreported(Guid document, string fault);
+
+    /// <summary>The document has another version than the one that the next content was made from.</summary>
+    private sealed class OvertakenException : Exception;
 
     /// <summary>The next content, made from a version that may have been replaced since.</summary>
     private sealed record Prepared(Guid? Id, long? Version, string Content, string Diff)

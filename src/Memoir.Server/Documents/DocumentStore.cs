@@ -5,6 +5,9 @@ namespace Memoir.Server.Documents;
 /// <summary>All SQL about documents. Written to run unchanged on SQLite and PostgreSQL.</summary>
 internal static class DocumentStore
 {
+    /// <summary>Of diffs in one answer, about.</summary>
+    private const int MostCharacters = 1_000_000;
+
     private const string Columns = "id, kind, name, user_id, version, is_deleted, created_at, updated_at";
     private const string VersionColumns = "document_id, version, action, actor, at, diff, content, checksum, damaged_at";
 
@@ -64,7 +67,7 @@ internal static class DocumentStore
     }
 
     /// <summary>Newest first, without their contents.</summary>
-    public static Task<IReadOnlyList<DocumentVersionInfo>> ListVersionsAsync(Session session, Guid id, long below, int limit)
+    public static Task<Portion<DocumentVersionInfo>> ListVersionsAsync(Session session, Guid id, long below, int limit)
     {
         const string sql = """
             SELECT version, action, actor, at, diff, damaged_at FROM document_versions
@@ -72,7 +75,7 @@ internal static class DocumentStore
             ORDER BY version DESC LIMIT @limit
             """;
 
-        return session.QueryAsync<DocumentVersionInfo>(sql, new { id, below, limit });
+        return session.QueryPortionAsync<DocumentVersionInfo>(sql, new { id, below, limit }, version => version.Diff.Length, MostCharacters);
     }
 
     /// <summary>Notes when it was found; where nothing is left of the version, in a row that says so.</summary>
@@ -110,15 +113,15 @@ internal static class DocumentStore
         return session.QueryAsync<DocumentRow>(sql, new { kind, after, limit });
     }
 
-    /// <summary>Documents in the order of their ids, with those of one user alone where one is named.</summary>
-    public static Task<IReadOnlyList<DocumentRow>> ListAsync(Session session, string? userId, Guid after, int limit)
+    /// <summary>Documents in the order of their ids, those of one user alone where one is named, begun up to a moment.</summary>
+    public static Task<IReadOnlyList<DocumentRow>> ListAsync(Session session, string? userId, DateTimeOffset upTo, Guid after, int limit)
     {
-        const string all = $"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND id > @after ORDER BY id LIMIT @limit";
-        const string own = $"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND user_id = @userId AND id > @after ORDER BY id LIMIT @limit";
+        const string all = $"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND id > @after AND created_at <= @upTo ORDER BY id LIMIT @limit";
+        const string own = $"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND user_id = @userId AND id > @after AND created_at <= @upTo ORDER BY id LIMIT @limit";
 
         return userId is null
-            ? session.QueryAsync<DocumentRow>(all, new { after, limit })
-            : session.QueryAsync<DocumentRow>(own, new { userId, after, limit });
+            ? session.QueryAsync<DocumentRow>(all, new { upTo, after, limit })
+            : session.QueryAsync<DocumentRow>(own, new { userId, upTo, after, limit });
     }
 
     /// <summary>The versions behind one, oldest first.</summary>

@@ -19,9 +19,6 @@ internal static class DocumentsFeature
 {
     private const string Channel = "documents";
 
-    /// <summary>Paths below <c>/memory</c> that are no user's.</summary>
-    private static readonly string[] Reserved = ["store", "retrieve"];
-
     public static void AddDocuments(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<DocumentOptions, DocumentOptionsValidator>();
@@ -134,7 +131,7 @@ internal static class DocumentsFeature
         var below = page.After is not { } values ? long.MaxValue
             : long.TryParse(values[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Cursor.Invalid();
         var found = await documents.ListVersionsAsync(door.Tenant, door.Key, below, page.Limit + 1, ct) ?? throw NoSuchDocument();
-        var items = found.Take(page.Limit).Select(version => new DocumentHistoryItem
+        var items = found.Items.Take(page.Limit).Select(version => new DocumentHistoryItem
         {
             Version = version.Version,
             Action = version.Action,
@@ -143,7 +140,7 @@ internal static class DocumentsFeature
             Diff = version.Diff,
             Damaged = version.DamagedAt is null ? null : true,
         }).ToList();
-        var next = found.Count > page.Limit ? page.Next(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
+        var next = found.IsCut || found.Items.Count > page.Limit ? page.Next(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
         return Answer.Ok(new DocumentHistory(items, next), WireJson.Of<DocumentHistory>());
     }
 
@@ -155,7 +152,7 @@ internal static class DocumentsFeature
         var about = $",\"version\":{found.Version},\"action\":{StructuredMemoryText.Quoted(found.Action)},\"actor\":{StructuredMemoryText.Quoted(found.Actor)}"
             + $",\"at\":{StructuredMemoryText.Quoted(WireInstant.Format(found.At))},\"diff\":{StructuredMemoryText.Quoted(found.Diff)}}}";
         var content = StructuredMemoryText.Answer(door.UserId, found.IsDeletion ? StructuredMemoryText.Empty : found.Content);
-        return new Answer(StatusCodes.Status200OK, Encoding.UTF8.GetBytes(content[..^1] + about), null) { ETag = Precondition.TagOf(found.Version) };
+        return new Answer(StatusCodes.Status200OK, Encoding.UTF8.GetBytes(content[..^1] + about), null);
     }
 
     private static async Task<IResult> RestoreAsync(HttpContext http, string userId, DocumentService documents, CancellationToken ct)
@@ -214,7 +211,7 @@ internal static class DocumentsFeature
         {
             UserId = PathText.Of(http, segment: 1, routed);
             var checks = new FieldChecks().Length("user_id", UserId, 1, 255);
-            if (Reserved.Contains(UserId))
+            if (DocumentKey.IsReserved(UserId))
             {
                 checks.Add("user_id", "is reserved");
             }

@@ -25,8 +25,7 @@ internal static class SubjectDocuments
     public static async Task<Gone> EraseAsync(Session session, string? userId, DateTimeOffset? upTo)
     {
         var (documents, versions, answers) = (0L, 0L, 0L);
-        var doomed = await DocumentStore.ListAsync(session, userId, Guid.Empty, PortionSize);
-        foreach (var document in doomed.Where(document => upTo is null || document.CreatedAt <= upTo))
+        foreach (var document in await DocumentStore.ListAsync(session, userId, upTo ?? Instants.FromMicrosecondsClamped(long.MaxValue / 2000), Guid.Empty, PortionSize))
         {
             if (versions >= PortionSize)
             {

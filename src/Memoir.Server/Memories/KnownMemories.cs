@@ -14,10 +14,15 @@ internal sealed class KnownMemories
     {
         var known = new KnownMemories(await MemoryStore.FindByExternalIdAsync(
             session, [.. drafts.Select(draft => draft.Memory.ExternalId).OfType<string>().Distinct(StringComparer.Ordinal)]));
-        List<string> keys = [.. drafts.Select(draft => draft.Memory.Key).OfType<string>().Distinct(StringComparer.Ordinal)];
-        foreach (var memory in keys.Count == 0 ? [] : await MemoryStore.FindByKeyAsync(session, keys))
+        var keyed = drafts.Where(draft => draft.Memory.Key is not null).Select(draft => draft.Memory).ToList();
+        if (keyed.Count > 0)
         {
-            known.Add(memory);
+            var found = await MemoryStore.FindByKeyAsync(
+                session, [.. keyed.Select(memory => memory.Key!).Distinct(StringComparer.Ordinal)], [.. keyed.Select(memory => memory.UserId ?? "").Distinct(StringComparer.Ordinal)]);
+            foreach (var memory in found)
+            {
+                known.Add(memory);
+            }
         }
 
         return known;

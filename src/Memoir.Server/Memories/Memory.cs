@@ -66,6 +66,9 @@ internal sealed record Memory
 
     public DateTimeOffset? ExpiresAt { get; init; }
 
+    /// <summary>Its time is over: it is not returned any more, until its key is stated anew.</summary>
+    public bool IsOverAt(DateTimeOffset now) => ExpiresAt <= now;
+
     public DateTimeOffset? ArchivedAt { get; init; }
 
     /// <summary>The file of the archive that has its text, which is then empty here; null when it is here.</summary>

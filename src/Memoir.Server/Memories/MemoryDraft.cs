@@ -56,8 +56,12 @@ internal sealed class MemoryDraft
             Channel = old.Channel,
             EmbeddingStatus = old.EmbeddingStatus,
             OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
-            ExpiresAt = Memory.Key is null ? old.ExpiresAt : Memory.ExpiresAt,
+            ExpiresAt = Memory.Key is null || IsAboutAsLong(old) ? old.ExpiresAt : Memory.ExpiresAt,
         } == old;
+
+    /// <summary>Who states the same again and again renews its time when a twentieth of it is over, not with a version each time.</summary>
+    private bool IsAboutAsLong(Memory old) =>
+        Memory.ExpiresAt is { } wanted && old.ExpiresAt is { } stands && wanted >= stands && wanted - stands <= (wanted - Memory.StoredAt) / 20;
 
     /// <summary>The index entry of the row as it was stored.</summary>
     public AnalysedMemory AnalysedAs(Memory stored)

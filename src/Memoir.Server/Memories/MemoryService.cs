@@ -57,7 +57,7 @@ internal sealed class MemoryService(
     public Task<Memory?> FindAsync(Tenant tenant, Guid id, CancellationToken ct) =>
         database.ReadAsync(
             tenant,
-            async session => await MemoryStore.FindAsync(session, id) is { } memory
+            async session => await FindCurrentAsync(session, id) is { } memory
                 ? await SettledAsync(session, await vectors.OfAsync(session), await archive.FillAsync(tenant, memory, ct))
                 : null,
             ct);
@@ -73,14 +73,14 @@ internal sealed class MemoryService(
         ChangeAsync(tenant, id, "restore", async (session, old, text) =>
         {
             var snapshot = text?.Versions.GetValueOrDefault(version) ?? (await MemoryStore.FindSnapshotAsync(session, id, version))?.Text;
-            return snapshot is null or "" || old.ExpiresAt <= time.Now() ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
+            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
         }, writer, ct);
 
     private Task<Memory?> ChangeAsync(
         Tenant tenant, Guid id, string action, Func<Session, Memory, ArchivedText?, Task<Memory?>> change, Writer writer, CancellationToken ct) =>
         ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
-            var old = await MemoryStore.FindAsync(session, id);
+            var old = await FindCurrentAsync(session, id);
             if (old is null)
             {
                 return null;
@@ -236,7 +236,7 @@ internal sealed class MemoryService(
     public Task<Portion<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, async session =>
         {
-            if (await MemoryStore.FindAsync(session, id) is not { } memory)
+            if (await FindCurrentAsync(session, id) is not { } memory)
             {
                 return null;
             }
@@ -347,6 +347,10 @@ internal sealed class MemoryService(
         await archive.NoteGoneAsync(session, files);
         return (memories, written, files);
     }
+
+    /// <returns>Null when there is none, or its time is over.</returns>
+    private async Task<Memory?> FindCurrentAsync(Session session, Guid id) =>
+        await MemoryStore.FindAsync(session, id) is { } memory && !memory.IsOverAt(time.Now()) ? memory : null;
 
     /// <summary>The memory with the embedding status that it has in the generation in use; in the archive it has no vector.</summary>
     private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)

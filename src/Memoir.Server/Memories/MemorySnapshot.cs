@@ -50,7 +50,7 @@ internal static class MemorySnapshot
     {
         using var document = JsonDocument.Parse(snapshot);
         var said = document.RootElement;
-        if (Text(said, "user_id") != memory.UserId || Text(said, "conversation_id") != memory.ConversationId || Text(said, "role") != memory.Role)
+        if (Text(said, "content") is null or "" || Text(said, "user_id") != memory.UserId || Text(said, "conversation_id") != memory.ConversationId || Text(said, "role") != memory.Role)
         {
             return null;
         }
@@ -62,7 +62,7 @@ internal static class MemorySnapshot
             Value = Raw(said, "value"),
             Metadata = new Json(Raw(said, "metadata") ?? "{}"),
             Tags = Raw(said, "categories"),
-            ImportanceOverride = said.TryGetProperty("importance_override", out var importance) ? importance.GetDouble() : null,
+            ImportanceOverride = said.TryGetProperty("importance_override", out var importance) && importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null,
             Source = Text(said, "source"),
             Name = Text(said, "name"),
             ExpiresAt = Text(said, "expires_at") is not { } expiry || !WireInstant.TryParse(expiry, out var at) ? null

@@ -85,12 +85,12 @@ internal static class MemoryStore
         return found.ToDictionary(memory => memory.ExternalId!, StringComparer.Ordinal);
     }
 
-    /// <summary>Those of the tenant's memories that are current under one of these keys.</summary>
-    public static Task<IReadOnlyList<Memory>> FindByKeyAsync(Session session, IReadOnlyList<string> keys)
+    /// <summary>The memories under one of these keys that are one of these users', or everybody's where the user is empty.</summary>
+    public static Task<IReadOnlyList<Memory>> FindByKeyAsync(Session session, IReadOnlyList<string> keys, IReadOnlyList<string> users)
     {
-        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND key IN @keys AND superseded_by IS NULL ORDER BY sequence";
+        const string sql = $"SELECT {Columns} FROM memories WHERE tenant_id = @Tenant AND key IN @keys AND COALESCE(user_id, '') IN @users ORDER BY sequence";
 
-        return session.QueryAsync<Memory>(sql, new { keys });
+        return session.QueryAsync<Memory>(sql, new { keys, users });
     }
 
     public static Task<IReadOnlyList<Memory>> ListBySequenceAsync(Session session, IReadOnlyList<long> sequences)

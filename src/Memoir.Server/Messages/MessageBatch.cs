@@ -54,17 +54,6 @@ internal sealed class MessageBatch
     }
 
     /// <summary>The answer, item by item in the order of the request.</summary>
-    public StoreBatchResponse Answer(IReadOnlyList<Memory> stored, string path, string requestId)
-    {
-        var results = new StoreBatchResult[_refusals.Length];
-        var next = 0;
-        for (var i = 0; i < results.Length; i++)
-        {
-            results[i] = _refusals[i] is { } refusal
-                ? new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) }
-                : new StoreBatchResult { Index = i, Id = stored[next++].Id };
-        }
-
-        return new StoreBatchResponse(results, stored.Count, results.Length - stored.Count);
-    }
+    public StoreBatchResponse Answer(IReadOnlyList<Memory> stored, string path, string requestId) =>
+        BatchItems.AnswerOf(_refusals, [.. stored.Select(memory => memory.Id)], path, requestId);
 }

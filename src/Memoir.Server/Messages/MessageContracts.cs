@@ -93,21 +93,6 @@ public sealed record PatchMessageRequest
 /// <summary>Body of <c>POST /v1/messages/batch</c>: at most 1000 messages and 8 MiB.</summary>
 public sealed record StoreBatchRequest(IReadOnlyList<StoreMessageRequest> Items);
 
-/// <summary>Answer of <c>POST /v1/messages/batch</c>.</summary>
-public sealed record StoreBatchResponse(IReadOnlyList<StoreBatchResult> Items, int Accepted, int Rejected);
-
-/// <summary>What became of one item: an id, or a problem.</summary>
-public sealed record StoreBatchResult
-{
-    public required int Index { get; init; }
-
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public Guid? Id { get; init; }
-
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public JsonElement? Error { get; init; }
-}
-
 /// <summary>A page of a conversation.</summary>
 public sealed record MessageList(IReadOnlyList<MessageResponse> Items, string? NextCursor);
 
@@ -128,7 +113,7 @@ public sealed record MessageHistory(IReadOnlyList<MessageVersionResponse> Items,
 [JsonSerializable(typeof(PatchMessageRequest))]
 [JsonSerializable(typeof(StoreBatchRequest))]
 [JsonSerializable(typeof(Wire.RawBatchRequest))]
-[JsonSerializable(typeof(StoreBatchResponse))]
+[JsonSerializable(typeof(Wire.StoreBatchResponse))]
 [JsonSerializable(typeof(MessageList))]
 [JsonSerializable(typeof(ConversationList))]
 [JsonSerializable(typeof(MessageHistory))]

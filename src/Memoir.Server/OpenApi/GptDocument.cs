@@ -31,19 +31,10 @@ internal static class GptDocument
         foreach (var answer in (operation.Responses ?? []).Values.OfType<OpenApiResponse>())
         {
             answer.Headers = null; // It sees none.
+            answer.Description = Cut(answer.Description);
             foreach (var problem in (answer.Content ?? new Dictionary<string, OpenApiMediaType>()).Where(content => content.Key == Kit.Http.ProblemAnswer.MediaType))
             {
                 problem.Value.Examples = null; // The descriptions say as much, and the whole has to stay short.
-            }
-        }
-
-        foreach (var answer in (operation.Responses ?? []).Values.OfType<OpenApiResponse>())
-        {
-            answer.Headers = null;
-            answer.Description = Cut(answer.Description);
-            foreach (var body in answer.Content?.Values ?? [])
-            {
-                body.Examples = null; // Refusals are read, not composed.
             }
         }
 
@@ -59,8 +50,6 @@ internal static class GptDocument
         var address = publicUrl.Length > 0 ? publicUrl.TrimEnd('/') : request is null ? "/" : $"{request.Scheme}://{request.Host}";
         document.Servers = [new OpenApiServer { Url = address }];
         document.Components!.SecuritySchemes!.Remove("api_key");
-        document.Components.Headers = null;
-        document.Components.Examples = null;
         document.Components.Headers = null;
         document.Components.Examples = null;
     }

@@ -11,7 +11,7 @@ namespace Memoir.Server.Voice;
 /// <summary>The rules of a memory's fields, and the way from the wire's memory to the core's.</summary>
 internal static partial class MemoryChecks
 {
-    private const int LongestContent = StatementText.Longest;
+    private const int LongestContent = 100_000;
     private const int LargestValue = 32 * 1024;
     private const int LongestLife = 36_500;
     private const int UsualLife = 365;
@@ -77,7 +77,7 @@ internal static partial class MemoryChecks
         BoundedNumbers.Require("importance", importance);
         double? weight = importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null;
         checks.Range("importance", weight, 0, 1).ThrowIfAny();
-        return memory => memory with
+        return memory => Same(request, memory) with
         {
             Value = given is null || memory.Value is not null ? value ?? memory.Value : throw ProblemException.Field("value", "belongs to memories that were stored with one; this one has content"),
             Content = request.Content is null ? given is { } words ? Content(memory.Key ?? memory.Type, words) : memory.Content
@@ -110,6 +110,12 @@ internal static partial class MemoryChecks
             Content = request.Content,
             Metadata = metadata,
         };
+    }
+
+    private static Memory Same(ChangeMemoryRequest request, Memory memory)
+    {
+        var other = request.Type is { } type && type != memory.Type ? "type" : request.Key is { } key && key != memory.Key ? "key" : null;
+        return other is null ? memory : throw ProblemException.Field(other, "stays what it was; store a memory under the other one");
     }
 
     private static void RequireForm(StoreMemoryRequest request, bool isKeyed)
@@ -155,7 +161,7 @@ internal static partial class MemoryChecks
     /// <exception cref="ProblemException">422: a value that is small enough speaks for long.</exception>
     private static string Content(string key, JsonElement value) => StatementText.Of(key, value) switch
     {
-        null => throw ProblemException.Field("value", $"says more than {LongestContent} characters, for the names above each member are said with it"),
+        null => throw ProblemException.Field("value", $"says more than {StatementText.Longest} characters, for the names above each member are said with it"),
         "" => throw ProblemException.Field("value", "says nothing, and neither does its key"),
         var content => content,
     };

@@ -43,6 +43,12 @@ public sealed record StoreMemoryRequest
 /// <summary>Body of <c>PATCH</c> and <c>PUT /v1/memories/{id}</c>; what is absent stays as it is. The key stays always.</summary>
 public sealed record ChangeMemoryRequest
 {
+    /// <summary>What the memory has, for those who send all of it; another one is 422.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>What the memory has, for those who send all of it; another one is 422.</summary>
+    public string? Key { get; init; }
+
     /// <summary>The new value, whole; of a memory that has a value.</summary>
     public JsonElement? Value { get; init; }
 

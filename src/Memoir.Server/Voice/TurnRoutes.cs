@@ -17,7 +17,7 @@ internal static class TurnRoutes
 
     public static void MapTurns(this IEndpointRouteBuilder app)
     {
-        var turns = app.MapGroup("/memory").WithTags("Memories").WithMetadata(SaysSuccess.Instance);
+        var turns = app.MapGroup("/memory").WithTags("Memories");
         turns.MapPost("/store", StoreAsync).RequireScope(Scopes.Write)
             .WithSummary("Deprecated: store something that was said; POST /v1/messages and POST /v1/memories do more.")
             .Describe<StoreTurnRequest, TurnStored>(StatusCodes.Status200OK).TakesIdempotencyKey().AnswersLocation().IsDeprecated();

@@ -4,7 +4,6 @@ using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Lists;
-using Memoir.Server.Messages;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Wire;
@@ -15,11 +14,30 @@ namespace Memoir.Server.Voice;
 /// <summary>Front door of this folder: memories by key and value or as plain content, of a user or shared by all.</summary>
 internal static class VoiceFeature
 {
+    /// <summary>Of all words of a batch: what a body of that size could hold as it is.</summary>
+    private const long MostCharacters = 8 * 1024 * 1024;
+
+    /// <summary>Clients of these routes read <c>success</c>; routes that are not there refuse as well.</summary>
+    private static readonly PathString[] Family = ["/v1/memories", "/memory/store", "/memory/retrieve"];
+
     public static void AddVoice(this IHostApplicationBuilder builder) => builder.Services.AddSingleton<MemoryAnswers>();
+
+    /// <summary>Before anything that may refuse.</summary>
+    public static void UseVoice(this IApplicationBuilder app) => app.Use((http, next) =>
+    {
+        if (IsOfFamily(http.Request.Path))
+        {
+            ProblemAnswer.SaySuccess(http);
+        }
+
+        return next(http);
+    });
+
+    public static bool IsOfFamily(PathString path) => Family.Any(family => path.StartsWithSegments(family, StringComparison.Ordinal));
 
     public static void MapVoice(this IEndpointRouteBuilder app)
     {
-        var memories = app.MapGroup("/v1/memories").WithTags("Memories").WithMetadata(SaysSuccess.Instance);
+        var memories = app.MapGroup("/v1/memories").WithTags("Memories");
         memories.MapGet("", ListAsync).RequireScope(Scopes.Read)
             .WithSummary("List memories, newest first, or find those that answer a query, with counts by type.")
             .Describe<MemoryList>(StatusCodes.Status200OK)
@@ -124,16 +142,15 @@ internal static class VoiceFeature
             }
         }
 
+        if (accepted.Sum(item => (long)item.Content.Length) > MostCharacters)
+        {
+            throw new ProblemException(Problem.PayloadTooLarge, $"The values of a batch may say {MostCharacters} characters; the names above each member are said with it.");
+        }
+
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
-        Answer Stored(IReadOnlyList<Memory> stored)
-        {
-            var next = 0;
-            List<StoreBatchResult> results = [.. refusals.Select((refusal, i) => refusal is null
-                ? new StoreBatchResult { Index = i, Id = stored[next++].Id }
-                : new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) })];
-            return Answer.Ok(new StoreBatchResponse(results, stored.Count, results.Count - stored.Count), WireJson.Of<StoreBatchResponse>());
-        }
+        Answer Stored(IReadOnlyList<Memory> stored) =>
+            Answer.Ok(BatchItems.AnswerOf(refusals, [.. stored.Select(memory => memory.Id)], path, requestId), WireJson.Of<StoreBatchResponse>());
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Stored);
         return Stored(accepted.Count == 0 && companion is null ? [] : await memories.RememberAsync(tenant, accepted, VoiceRequests.WriterOf(http), companion, ct));
@@ -200,24 +217,19 @@ internal static class VoiceFeature
         return Answer.Ok(list, WireJson.Of<SharedMemoryList>());
     }
 
-    private static async Task<IResult> FindAsync(
-        HttpContext http, Guid id, MemoryService memories, MemoryAnswers answers, TimeProvider time, CancellationToken ct)
+    private static async Task<IResult> FindAsync(HttpContext http, Guid id, MemoryService memories, MemoryAnswers answers, CancellationToken ct)
     {
-        var found = await memories.FindAsync(Caller.Of(http).ActIn(http, stated: null), id, ct);
-        return found is not null && !(found.ExpiresAt <= time.Now())
-            ? Answer.Ok(answers.Of(found), WireJson.Of<MemoryResponse>())
-            : throw NoSuchMemory();
+        var found = await memories.FindAsync(Caller.Of(http).ActIn(http, stated: null), id, ct) ?? throw NoSuchMemory();
+        return Answer.Ok(answers.Of(found), WireJson.Of<MemoryResponse>());
     }
 
     private static async Task<IResult> ChangeAsync(
         HttpContext http, Guid id, MemoryService memories, MemoryAnswers answers, TimeProvider time, CancellationToken ct)
     {
         using var body = await http.ReadBodyAsync();
-        var now = time.Now();
-        var change = MemoryChecks.Check(WireJson.Parse<ChangeMemoryRequest>(body.Span), now);
+        var change = MemoryChecks.Check(WireJson.Parse<ChangeMemoryRequest>(body.Span), time.Now());
         var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var memory = await memories.ChangeAsync(
-            tenant, id, old => old.ExpiresAt <= now ? throw NoSuchMemory() : change(old), VoiceRequests.WriterOf(http), ct) ?? throw NoSuchMemory();
+        var memory = await memories.ChangeAsync(tenant, id, change, VoiceRequests.WriterOf(http), ct) ?? throw NoSuchMemory();
         return Answer.Ok(answers.Of(memory), WireJson.Of<MemoryResponse>());
     }
 

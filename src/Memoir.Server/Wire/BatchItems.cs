@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 
@@ -6,6 +7,21 @@ namespace Memoir.Server.Wire;
 
 /// <summary>A batch's body before its items are judged, each alone.</summary>
 public sealed record RawBatchRequest(IReadOnlyList<JsonElement> Items);
+
+/// <summary>Answer to a batch.</summary>
+public sealed record StoreBatchResponse(IReadOnlyList<StoreBatchResult> Items, int Accepted, int Rejected);
+
+/// <summary>What became of one item: an id, or a problem.</summary>
+public sealed record StoreBatchResult
+{
+    public required int Index { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? Id { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Error { get; init; }
+}
 
 /// <summary>The items of a batch: those that can be read, and why the others cannot.</summary>
 internal static class BatchItems
@@ -17,9 +33,30 @@ internal static class BatchItems
         where T : class
     {
         var (items, refusals) = ReadAll(body, itemsOf);
-        return items.Length is > 0 and <= Most
-            ? (items, refusals)
-            : throw ProblemException.Field("items", $"must have 1 to {Most} items, has {items.Length}");
+        RequireCount(items.Length);
+        return (items, refusals);
+    }
+
+    private static void RequireCount(int count)
+    {
+        if (count is 0 or > Most)
+        {
+            throw ProblemException.Field("items", $"must have 1 to {Most} items, has {count}");
+        }
+    }
+
+    /// <summary>The answer, item by item in the order of the request.</summary>
+    /// <param name="refusals">A place for each item; null where it was taken.</param>
+    /// <param name="stored">The ids of those that were taken, in their order.</param>
+    /// <param name="path">The request's.</param>
+    /// <param name="requestId">The request's.</param>
+    public static StoreBatchResponse AnswerOf(IReadOnlyList<ProblemException?> refusals, IReadOnlyList<Guid> stored, string path, string requestId)
+    {
+        var next = 0;
+        List<StoreBatchResult> results = [.. refusals.Select((refusal, i) => refusal is null
+            ? new StoreBatchResult { Index = i, Id = stored[next++] }
+            : new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) })];
+        return new StoreBatchResponse(results, stored.Count, results.Count - stored.Count);
     }
 
     private static (T?[] Items, ProblemException?[] Refusals) ReadAll<TBody, T>(ReadOnlySpan<byte> body, Func<TBody, IReadOnlyList<T>> itemsOf)
@@ -39,6 +76,7 @@ internal static class BatchItems
         }
 
         var raw = StrictJson.Parse(body, WireJson.Of<RawBatchRequest>()).Items;
+        RequireCount(raw.Count); // Before each of them is tried.
         var read = new T?[raw.Count];
         var refusals = new ProblemException?[raw.Count];
         for (var i = 0; i < read.Length; i++)

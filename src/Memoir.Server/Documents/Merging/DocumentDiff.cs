@@ -7,6 +7,7 @@ internal static class DocumentDiff
 {
     private const int MostLines = 100;
     private const int MostValue = 120;
+    private const int MostPath = 300;
 
     public static string Between(string before, string after)
     {
@@ -16,7 +17,7 @@ internal static class DocumentDiff
         {
             if (lines.Count < MostLines)
             {
-                lines.Add(line);
+                lines.Add(line());
             }
             else
             {
@@ -31,7 +32,7 @@ internal static class DocumentDiff
         return string.Join('\n', lines);
     }
 
-    private static void Compare(string path, JsonNode? before, JsonNode? after, Action<string> add)
+    private static void Compare(string path, JsonNode? before, JsonNode? after, Action<Func<string>> add)
     {
         switch (before, after)
         {
@@ -60,7 +61,7 @@ internal static class DocumentDiff
             default:
                 if (!JsonNode.DeepEquals(before, after))
                 {
-                    add($"{path}: {Short(before)} → {Short(after)}");
+                    add(() => $"{path}: {Short(before)} → {Short(after)}");
                 }
 
                 break;
@@ -68,10 +69,10 @@ internal static class DocumentDiff
     }
 
     /// <summary>Items with an id are the same item; the others are there or not. A list whose items only changed places says so.</summary>
-    private static void CompareLists(string path, JsonArray before, JsonArray after, Action<string> add)
+    private static void CompareLists(string path, JsonArray before, JsonArray after, Action<Func<string>> add)
     {
         var changes = 0;
-        void Count(string line)
+        void Count(Func<string> line)
         {
             changes++;
             add(line);
@@ -83,22 +84,22 @@ internal static class DocumentDiff
             var key = ListItems.KeyOf(item);
             if (old.TryGetValue(key, out var was) && was.TryDequeue(out var match))
             {
-                Compare($"{path}[{ListItems.IdOf(item) ?? "…"}]", match, item, Count);
+                Compare(Bounded($"{path}[{Cut(ListItems.IdOf(item) ?? "…")}]"), match, item, Count);
             }
             else
             {
-                Count($"{path}: added {Short(item)}");
+                Count(() => $"{path}: added {Short(item)}");
             }
         }
 
         foreach (var gone in old.Values.SelectMany(items => items))
         {
-            Count($"{path}: removed {Short(gone)}");
+            Count(() => $"{path}: removed {Short(gone)}");
         }
 
         if (changes == 0 && !JsonNode.DeepEquals(before, after))
         {
-            add($"{path}: in another order");
+            add(() => $"{path}: in another order");
         }
     }
 
@@ -120,7 +121,7 @@ internal static class DocumentDiff
     }
 
     /// <summary>What came or went whole, member by member; of a list each item.</summary>
-    private static void Tell(string path, JsonNode? value, string what, Action<string> add)
+    private static void Tell(string path, JsonNode? value, string what, Action<Func<string>> add)
     {
         switch (value)
         {
@@ -134,19 +135,22 @@ internal static class DocumentDiff
             case JsonArray { Count: > 0 } list:
                 foreach (var item in list)
                 {
-                    add($"{path}: {what} {Short(item)}");
+                    add(() => $"{path}: {what} {Short(item)}");
                 }
 
                 break;
             case JsonObject or JsonArray:
                 break; // An empty section says nothing.
             default:
-                add($"{path}: {what} {Short(value)}");
+                add(() => $"{path}: {what} {Short(value)}");
                 break;
         }
     }
 
-    private static string Join(string path, string name) => path.Length == 0 ? Cut(name) : $"{path}.{Cut(name)}";
+    private static string Join(string path, string name) => Bounded(path.Length == 0 ? Cut(name) : $"{path}.{Cut(name)}");
+
+    /// <summary>The end of a long path says more than its beginning.</summary>
+    private static string Bounded(string path) => path.Length <= MostPath ? path : $"…{path[(char.IsLowSurrogate(path[^MostPath]) ? path.Length - MostPath + 1 : path.Length - MostPath)..]}";
 
     private static string Short(JsonNode? value) => value is null ? "null" : Cut(value.ToJsonString(StructuredMemoryText.Readable));
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Memoir.Kit.Http;
+using Memoir.Server.Wire;
 
 namespace Memoir.Server.Documents.Merging;
 
@@ -32,7 +33,7 @@ internal static class JsonPatch
 
     /// <param name="target">Changed in place; worth nothing after a refusal.</param>
     /// <param name="operations">In order.</param>
-    /// <param name="mostBytes">What the operations may put in, all together: copies of copies double.</param>
+    /// <param name="mostBytes">What the operations may put in and move, all together: copies of copies double.</param>
     /// <exception cref="ProblemException">422 for an operation that cannot be done, 409 for a test that fails, 413 for too many or too large ones.</exception>
     public static void Apply(JsonObject target, IReadOnlyList<JsonPatchOperation> operations, long mostBytes)
     {
@@ -85,7 +86,7 @@ internal static class JsonPatch
                 place.Add(Paid(From(holder, operation, index).Get()?.DeepClone(), ref left));
                 break;
             case "move":
-                Move(holder, operation, index);
+                Move(holder, operation, index, ref left);
                 break;
             case "test":
                 if (!JsonNode.DeepEquals(place.Get(), Given(operation, index, ref left)))
@@ -99,7 +100,7 @@ internal static class JsonPatch
         }
     }
 
-    private static void Move(JsonObject holder, JsonPatchOperation operation, int index)
+    private static void Move(JsonObject holder, JsonPatchOperation operation, int index, ref long left)
     {
         var from = From(holder, operation, index);
         if (operation.Path.StartsWith(operation.From + "/", StringComparison.Ordinal))
@@ -107,7 +108,7 @@ internal static class JsonPatch
             throw ProblemException.Field($"[{index}].path", "is inside of what is to be moved");
         }
 
-        var moved = from.Get();
+        var moved = Paid(from.Get(), ref left); // It is walked through each time.
         if (operation.Path == operation.From)
         {
             return;
@@ -122,12 +123,18 @@ internal static class JsonPatch
 
     private static JsonNode? Given(JsonPatchOperation operation, int index, ref long left) => operation.Value.ValueKind is JsonValueKind.Undefined
         ? throw ProblemException.Body($"[{index}].value", "is missing")
-        : Paid(JsonNode.Parse(operation.Value.GetRawText()), ref left);
+        : Paid(Bounded(operation, index), ref left);
+
+    private static JsonNode? Bounded(JsonPatchOperation operation, int index)
+    {
+        BoundedNumbers.Require($"[{index}].value", operation.Value);
+        return JsonNode.Parse(operation.Value.GetRawText());
+    }
 
     private static JsonNode? Paid(JsonNode? value, ref long left)
     {
         left -= value is null ? 4 : Encoding.UTF8.GetByteCount(value.ToJsonString(StructuredMemoryText.Readable));
-        return left >= 0 ? value : throw new ProblemException(Problem.PayloadTooLarge, "The patch puts in more than a document may hold.");
+        return left >= 0 ? value : throw new ProblemException(Problem.PayloadTooLarge, "The patch puts in and moves more than a document may hold.");
     }
 
     /// <summary>Where a pointer points to: a member of an object, or a place in a list.</summary>

@@ -9,5 +9,5 @@ internal static class ListItems
     public static string KeyOf(JsonNode? item) => IdOf(item) is { } id ? $"id {id}" : $"is {Canonical.Of(item)}";
 
     public static string? IdOf(JsonNode? item) =>
-        item is JsonObject some && some["id"] is JsonValue id && id.GetValueKind() is JsonValueKind.String ? id.GetValue<string>() : null;
+        item is JsonObject some && some["id"] is JsonValue id && id.GetValueKind() is JsonValueKind.String or JsonValueKind.Number ? id.ToString() : null;
 }

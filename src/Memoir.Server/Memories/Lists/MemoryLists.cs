@@ -19,7 +19,10 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
         {
             var own = await MemoryStore.ListAsync(session, new MemoryFilter { UserId = userId }, now, limit);
             var shared = await MemoryStore.ListAsync(session, new MemoryFilter { SharedAlone = true }, now, limit);
-            return [.. own.Items.Concat(shared.Items).OrderByDescending(memory => memory.Sequence).Take(limit)];
+
+            // One that had no room for all of its memories is silent about what is older than its last.
+            var known = new[] { own, shared }.Where(part => part.IsCut).Select(part => part.Items[^1].Sequence).DefaultIfEmpty().Max();
+            return [.. own.Items.Concat(shared.Items).Where(memory => memory.Sequence >= known).OrderByDescending(memory => memory.Sequence).Take(limit)];
         }, ct);
     }
 

@@ -14,6 +14,7 @@ internal sealed record IncomingDocument(long Number, DocumentLine? Document, Doc
 /// <summary>Brings an export's documents back with their versions; one that is there already only gets the versions that it lacks at its end.</summary>
 internal sealed class DocumentImport(Database database, ErasureRecords erasures, TimeProvider time)
 {
+    private const long LastVersion = 1L << 53;
     private const int PortionSize = 100;
     private const long PortionCharacters = 2_000_000;
 
@@ -128,9 +129,9 @@ internal sealed class DocumentImport(Database database, ErasureRecords erasures,
     private static string? Check(DocumentLine line) => line switch
     {
         { DocumentKind: not DocumentKey.StructuredMemoryKind } => $"document_kind: must be {DocumentKey.StructuredMemoryKind}",
-        { Name.Length: 0 or > 510 } => "name: must have 1 to 255 characters",
+        _ when !DocumentKey.IsMemoryName(line.Name) => "name: must have 1 to 255 characters and not be reserved",
         _ when line.UserId != line.Name => "user_id: must be the name of a structured memory",
-        { Version: < 1 } => "version: must be 1 or more",
+        { Version: < 1 or > LastVersion } => "version: must be from 1 to 2^53",
         _ => null,
     };
 

@@ -182,10 +182,13 @@ internal static class ExchangeLines
 
     public const string MediaType = "application/x-ndjson";
 
-    private static readonly JsonSerializerOptions Options = StrictJson.Options(ExchangeJson.Default);
+    /// <summary>What a body may nest stands deeper in a line.</summary>
+    private const int MostDepth = 40;
+
+    private static readonly JsonSerializerOptions Options = new(StrictJson.Options(ExchangeJson.Default)) { MaxDepth = MostDepth };
 
     private static readonly JsonSerializerOptions Lenient =
-        new(StrictJson.Options(ExchangeJson.Default)) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip };
+        new(StrictJson.Options(ExchangeJson.Default)) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip, MaxDepth = MostDepth };
 
     public static byte[] Write<T>(T line) => JsonSerializer.SerializeToUtf8Bytes(line, (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T)));
 

@@ -140,7 +140,7 @@ internal static class ExchangeStore
     {
         const string sql = """
             SELECT 1 FROM memories
-            WHERE tenant_id = @Tenant AND key = @key AND type = @type AND COALESCE(user_id, '') = @user AND superseded_by IS NULL
+            WHERE tenant_id = @Tenant AND key = @key AND type = @type AND COALESCE(user_id, '') = @user
             """;
 
         return await session.ScalarAsync(sql, new { type, key, user = user ?? "" }) is not null;

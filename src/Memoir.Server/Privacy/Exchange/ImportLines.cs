@@ -4,6 +4,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 using Memoir.Server.Analytics;
+using Memoir.Server.Memories;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
@@ -255,6 +256,14 @@ internal sealed class ImportLines(Stream stream) : IDisposable
         }
 
         BoundedNumbers.Require("metadata", line.Metadata);
+        checks.OneOf("scope", line.Scope, MemoryScope.User, MemoryScope.Shared);
+        if (line.Scope == MemoryScope.Shared && line.UserId is not null)
+        {
+            checks.Add("user_id", "must be absent of what is shared");
+        }
+
+        RequireJson(checks, "value", line.Value, value => value.ValueKind is JsonValueKind.Object, "an object");
+        RequireJson(checks, "tags", line.Tags, tags => tags.ValueKind is JsonValueKind.Array && tags.EnumerateArray().All(tag => tag.ValueKind is JsonValueKind.String), "a list of texts");
         checks.ThrowIfAny();
         return new ExchangedMemory
         {
@@ -291,6 +300,31 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             SupersededBy = line.SupersededBy,
             EmbeddingStatus = "", // Decided in the write.
         };
+    }
+
+    /// <summary>Of what stands in a line as a text because it is stored as one.</summary>
+    private static void RequireJson(FieldChecks checks, string path, string? text, Func<JsonElement, bool> isRight, string what)
+    {
+        if (text is null)
+        {
+            return;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            BoundedNumbers.Require(path, document.RootElement);
+            if (isRight(document.RootElement))
+            {
+                return;
+            }
+        }
+        catch (JsonException)
+        {
+            // Said below.
+        }
+
+        checks.Add(path, $"must be the JSON of {what}");
     }
 
     private static ExchangedVersion RowOf(VersionLine line)

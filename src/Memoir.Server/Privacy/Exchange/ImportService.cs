@@ -164,7 +164,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 {
                     result.Refusals.Add(new ImportError(incoming.Number, "external_id: another memory has it"));
                 }
-                else if (memory is { Key: { } key, SupersededBy: null }
+                else if (memory.Key is { } key
                     && (!keys.Add((memory.Type, key, memory.UserId)) || await ExchangeStore.IsKeyTakenAsync(session, memory.Type, key, memory.UserId)))
                 {
                     result.Refusals.Add(new ImportError(incoming.Number, "key: another memory has it"));

@@ -1,5 +1,5 @@
 using System.Net;
-using Memoir.Kit.Http;
+using Memoir.Server.Voice;
 using Memoir.Server.Access;
 using Memoir.Server.OpenApi;
 using Memoir.Tests.Architecture;
@@ -49,7 +49,7 @@ public sealed class RouteTableTests(SharedServer shared) : IClassFixture<SharedS
         {
             var refused = await SendAsync(shared.App.CreateClient(), route, method);
 
-            await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated", route.Metadata.GetMetadata<SaysSuccess>() is not null);
+            await refused.RefusedAsync(HttpStatusCode.Unauthorized, "unauthenticated", VoiceFeature.IsOfFamily("/" + route.RoutePattern.RawText!.TrimStart('/')));
             Assert.Equal("Bearer realm=\"memoir\"", refused.Headers.WwwAuthenticate.ToString());
         }
     }

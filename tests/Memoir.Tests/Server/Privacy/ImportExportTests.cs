@@ -217,7 +217,7 @@ public sealed class ImportExportTests
         foreach (var (column, value) in ((string, string)[])
             [
                 ("key", "'drink'"), ("value", "'{\"a\": 1}'"), ("tags", "'[\"a\"]'"), ("valid_from", "1700000000000001"), ("valid_until", "1800000000000002"),
-                ("expires_at", "1900000000000003"), ("archived_at", "1750000000000004"), ("importance_override", "0.123456789"), ("scope", "'shared'"),
+                ("expires_at", "1900000000000003"), ("archived_at", "1750000000000004"), ("importance_override", "0.123456789"), ("scope", "'shared'"), ("user_id", "NULL"),
                 ("superseded_by", TestEngines.Current == TestEngine.Postgres ? "'01900000-0000-7000-8000-000000000000'" : "x'01900000000070008000000000000000'"),
             ])
         {

@@ -36,6 +36,22 @@ public sealed class KeyedMemoryTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task The_same_value_again_renews_its_time_only_when_some_of_it_is_over(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "preference", Color, """{"value":"blue"}""");
+        server.Time.Advance(TimeSpan.FromDays(10));
+        await client.SayAsync("ann", "preference", Color, """{"value":"blue"}""");
+        Assert.Equal(("2027-01-15T12:00:00Z", 1), ((await client.ReadAsync($"/v1/memories/{id}")).Text("expires_at"), (await client.ReadAsync($"/v1/memories/{id}")).GetProperty("version").GetInt32()));
+
+        server.Time.Advance(TimeSpan.FromDays(20));
+        await client.SayAsync("ann", "preference", Color, """{"value":"blue"}""");
+
+        Assert.Equal(("2027-02-14T12:00:00Z", 2), ((await client.ReadAsync($"/v1/memories/{id}")).Text("expires_at"), (await client.ReadAsync($"/v1/memories/{id}")).GetProperty("version").GetInt32()));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task Another_user_type_key_or_scope_is_another_memory(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);
@@ -101,8 +117,15 @@ public sealed class KeyedMemoryTests
         Assert.Empty((await client.ReadAsync("/v1/memories?query=guest")).Found());
         Assert.Empty((await client.SearchAsync("Zoe")).Items());
         await (await client.GetAsync($"/v1/memories/{id}", Ct)).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await client.GetAsync($"/v1/memories/{id}/history", Ct)).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", """{"ttl_days":5}""")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await client.SendAsync("POST", $"/v1/memories/{id}/restore", """{"version":1}""")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        await (await client.GetAsync($"/v1/messages/{id}", Ct)).RefusedAsync(HttpStatusCode.NotFound, "not-found");
 
         Assert.Equal(id, await client.SayAsync("ann", "fact", "guest", """{"name":"Yan"}"""));
+        var restored = await client.PostAsync($"/v1/memories/{id}/restore", """{"version":1}""");
+        Assert.Equal(("guest: name Zoe", "2027-01-17T12:00:00Z"), (restored.Text("content"), restored.Text("expires_at"))); // Its own time is over.
+        await client.SayAsync("ann", "fact", "guest", """{"name":"Yan"}""");
         Assert.Equal(["guest: name Yan"], (await client.ReadAsync("/v1/memories?query=guest")).Contents());
     }
 
@@ -185,10 +208,12 @@ public sealed class KeyedMemoryTests
 
         await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"content":"x"}""")).FailedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed");
         await (await client.SendAsync("PATCH", $"/v1/memories/{plain}", """{"value":{"a":1}}""")).FailedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed");
-        await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"key":"dog"}""")).FailedAsync(HttpStatusCode.BadRequest, "invalid-body");
+        await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"key":"dog"}""")).FailedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed");
+        await (await client.SendAsync("PUT", $"/v1/memories/{keyed}", """{"type":"rule"}""")).FailedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed");
+        await (await client.SendAsync("PUT", $"/v1/memories/{keyed}", """{"type":"fact","key":"pet","value":{"name":"Tom"},"source":"x"}""")).JsonAsync(HttpStatusCode.OK);
         await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"importance":"high"}""")).FailedAsync(HttpStatusCode.BadRequest, "invalid-body");
         var same = await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"value":{"name":"Tom"}}""")).JsonAsync(HttpStatusCode.OK);
-        Assert.Equal(1, same.GetProperty("version").GetInt64());
+        Assert.Equal(2, same.GetProperty("version").GetInt64());
         var changed = await (await client.SendAsync("PATCH", $"/v1/memories/{keyed}", """{"importance":0.1,"source":"web","categories":[],"metadata":{"a":1},"ttl_days":1}""")).JsonAsync(HttpStatusCode.OK);
         Assert.Equal((0.1, "web", "2026-01-16T12:00:00Z"), (changed.Number("importance"), changed.Text("source"), changed.Text("expires_at")));
     }
@@ -262,6 +287,36 @@ public sealed class KeyedMemoryTests
         var refused = await ImportAsync("taken");
         Assert.Equal("key: another memory has it", refused.GetProperty("errors")[0].Text("reason"));
         Assert.Equal(1, refused.GetProperty("imported").GetInt32());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_a_legal_hold_covers_is_not_deleted(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", "pet", """{"name":"Tom"}""");
+        await (await client.SendAsync("PUT", "/v1/admin/retention/holds/case", """{"user_id":"ann"}""")).JsonAsync(HttpStatusCode.OK);
+
+        await (await client.DeleteAsync($"/v1/memories/{id}", Ct)).FailedAsync(HttpStatusCode.Conflict, "conflict");
+
+        Assert.Equal(["pet: name Tom"], (await client.ReadAsync("/v1/memories")).Contents());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task An_archived_memory_keeps_its_words_until_it_is_brought_back(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", "pet", """{"name":"Tom"}""");
+        await server.Services.GetRequiredService<Database>().WriteAsync(
+            new Tenant("acme"), session => session.ExecuteAsync("UPDATE memories SET archived_at = stored_at WHERE tenant_id = @Tenant", new { }), Ct);
+
+        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", """{"value":{"name":"Tim"}}""")).FailedAsync(HttpStatusCode.Conflict, "conflict");
+        Assert.Empty((await client.ReadAsync("/v1/memories")).Found());
+        Assert.Equal("2026-01-15T12:00:00Z", (await client.ReadAsync($"/v1/memories/{id}")).Text("archived_at"));
+
+        Assert.Equal(id, await client.SayAsync("ann", "fact", "pet", """{"name":"Tim"}"""));
+        Assert.Equal(["pet: name Tim"], (await client.ReadAsync("/v1/memories?query=pet")).Contents());
     }
 
     [Theory, MemberData(nameof(Engines))]

@@ -132,6 +132,13 @@ public sealed class VoiceFamilyTests
     [InlineData("GET", "/v1/memories?type=rule", null, 400, "invalid-request")]
     [InlineData("GET", "/v1/memories?cursor=AAAA", null, 400, "invalid-cursor")]
     [InlineData("GET", "/v1/memories/user/u?include_shared=maybe", null, 400, "invalid-request")]
+    [InlineData("GET", "/v1/memories/42", null, 404, "not-found")]
+    [InlineData("DELETE", "/v1/memories", null, 405, "method-not-allowed")]
+    [InlineData("GET", "/memory/store/x", null, 404, "not-found")]
+    [InlineData("POST", "/v1/memories", """{"type":"a","key":"b","value":{"n":1e-99999999999}}""", 400, "invalid-body")]
+    [InlineData("POST", "/v1/memories", """{"type":"a","key":"b","value":{"n":1},"ttl_days":36501}""", 422, "validation-failed")]
+    [InlineData("POST", "/v1/memories", """{"content":"x","categories":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}""", 422, "validation-failed")]
+    [InlineData("POST", "/v1/memories", """{"content":"x","categories":["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}""", 422, "validation-failed")]
     [InlineData("GET", "/v1/memories/01a20231-73dd-7f5f-a2e3-93bd6026e2e2", null, 404, "not-found")]
     [InlineData("DELETE", "/v1/memories/01a20231-73dd-7f5f-a2e3-93bd6026e2e2", null, 404, "not-found")]
     [InlineData("PATCH", "/v1/memories/01a20231-73dd-7f5f-a2e3-93bd6026e2e2", "{}", 404, "not-found")]
@@ -140,8 +147,16 @@ public sealed class VoiceFamilyTests
     public async Task A_refusal_says_so_as_this_family_reads_it(string method, string url, string? body, int status, string slug)
     {
         await using var server = await TestApp.StartAsync(TestEngines.Current, VoiceClient.Secret);
+        var client = VoiceClient.Of(server);
+        await (await client.SendAsync(method, url, body)).FailedAsync((HttpStatusCode)status, slug);
+    }
 
-        await (await VoiceClient.Of(server).SendAsync(method, url, body)).FailedAsync((HttpStatusCode)status, slug);
+    [Fact]
+    public async Task A_body_of_another_media_type_is_refused_in_the_same_words()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current, VoiceClient.Secret);
+
+        await (await VoiceClient.Of(server).SendAsync("POST", "/v1/memories", "content=x", "application/x-www-form-urlencoded")).FailedAsync(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
     }
 
     [Theory, MemberData(nameof(Engines))]

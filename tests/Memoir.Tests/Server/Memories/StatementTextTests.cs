@@ -1,7 +1,7 @@
-using Memoir.Server.Voice;
+using Memoir.Server.Memories;
 using static Memoir.Tests.Testing.Wire;
 
-namespace Memoir.Tests.Server.Voice;
+namespace Memoir.Tests.Server.Memories;
 
 /// <summary>The words by which a key and its value are found.</summary>
 public sealed class StatementTextTests
@@ -28,7 +28,8 @@ public sealed class StatementTextTests
         var members = string.Join(',', Enumerable.Range(0, 20_000).Select(i => $"\"{i}\":1"));
 
         Assert.Null(StatementText.Of("key", Parse($"{{\"{new string('n', 50_000)}\":{{{members}}}}}")));
-        Assert.Null(StatementText.Of("key", Parse($"{{\"a\":\"{new string('x', 100_000)}\"}}")));
-        Assert.Equal(99_999, StatementText.Of("key", Parse($"{{\"value\":\"{new string('x', 99_994)}\"}}"))!.Length);
+        Assert.Null(StatementText.Of("key", Parse($"{{\"a\":\"{new string('x', 65_600)}\"}}")));
+        Assert.Equal(65_005, StatementText.Of("key", Parse($"{{\"value\":\"{new string('x', 65_000)}\"}}"))!.Length);
+        Assert.Null(StatementText.Of("key", Parse($"{{\"{new string('n', 20_000)}\":{{\"a\":null,\"b\":null,\"c\":null,\"d\":null}}}}")));
     }
 }

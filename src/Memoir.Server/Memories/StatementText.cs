@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Memoir.Server.Voice;
+namespace Memoir.Server.Memories;
 
 /// <summary>
 /// The words of a key and its value, by which they are recalled: <c>favorite_color</c> with <c>{"value": "blue"}</c> is
@@ -10,7 +10,7 @@ namespace Memoir.Server.Voice;
 internal static class StatementText
 {
     /// <summary>Where the words of a value end: the names above a member stand before each, so that little JSON could become much text.</summary>
-    public const int Longest = 100_000;
+    public const int Longest = 65_536;
 
     /// <summary>What a single member is called whose name says nothing.</summary>
     private static readonly string[] Plain = ["value", "content", "text", "description", "summary"];
@@ -26,14 +26,14 @@ internal static class StatementText
         }
 
         var said = parts.All.Count == 0 ? Words(key) : $"{Words(key)}: {string.Join(", ", parts.All)}";
-        return parts.IsFull || said.Length > Longest ? null : said;
+        return parts.IsFull ? null : said;
     }
 
     private static void Add(Parts parts, string name, JsonElement value)
     {
-        if (parts.IsFull || name.Length > Longest)
+        parts.Take(name.Length + 1); // Also of members that say nothing.
+        if (parts.IsFull)
         {
-            parts.IsFull = true;
             return;
         }
 
@@ -42,7 +42,10 @@ internal static class StatementText
             case JsonValueKind.Object:
                 foreach (var member in value.EnumerateObject())
                 {
-                    Add(parts, $"{name} {Words(member.Name)}".TrimStart(), member.Value);
+                    if (!parts.IsFull)
+                    {
+                        Add(parts, $"{name} {Words(member.Name)}".TrimStart(), member.Value);
+                    }
                 }
 
                 break;
@@ -112,12 +115,13 @@ internal static class StatementText
 
         public List<string> All { get; } = [];
 
-        public bool IsFull { get; set; }
+        public bool IsFull => _characters > Longest;
+
+        public void Take(int characters) => _characters += characters;
 
         public void Add(string part)
         {
             _characters += part.Length + 2;
-            IsFull |= _characters > Longest;
             if (!IsFull)
             {
                 All.Add(part);
