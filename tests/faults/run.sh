@@ -32,8 +32,12 @@ if [ "$named" = 0 ]; then
   $quick || chosen+=(recovery postgres upgrade overload) # One round of any of them alone takes as long as a quick run may.
 fi
 not_run=()
-faults=artifacts/bin/Memoir.Faults/release/Memoir.Faults
-dotnet build -c Release -v quiet --nologo -p:RunAnalyzers=false tests/faults/Memoir.Faults # The ordinary build has run them.
+
+# CI has just built Debug, which is optimised here too (Directory.Build.props): the same code need not be compiled once more.
+configuration=${MEMOIR_FAULTS_CONFIGURATION:-Release}
+built=${configuration,,}
+faults=artifacts/bin/Memoir.Faults/$built/Memoir.Faults
+dotnet build -c "$configuration" -v quiet --nologo -p:RunAnalyzers=false tests/faults/Memoir.Faults # The ordinary build has run them.
 
 # Everything temporary lies in one folder, so that what is still mounted when a run is broken off can be found.
 begun=$(date +%s)
@@ -64,10 +68,10 @@ run() {
 broken() {
   local folder=artifacts/seeded-fault/$1
   if [ "$(cat "$folder/run" 2>/dev/null)" != $$ ]; then
-    dotnet build -c Release -v quiet --nologo -p:RunAnalyzers=false "-p:SeededFault=$1" src/Memoir.Kit >&2
+    dotnet build -c "$configuration" -v quiet --nologo -p:RunAnalyzers=false "-p:SeededFault=$1" src/Memoir.Kit >&2
     rm -rf "$folder/server"
-    cp -r artifacts/bin/Memoir.Server/release "$folder/server"
-    cp "$folder/bin/Memoir.Kit/release/Memoir.Kit.dll" "$folder/server/"
+    cp -r "artifacts/bin/Memoir.Server/$built" "$folder/server"
+    cp "$folder/bin/Memoir.Kit/$built/Memoir.Kit.dll" "$folder/server/"
     echo $$ >"$folder/run"
   fi
   echo "$folder/server/Memoir.Server.dll"
@@ -203,8 +207,8 @@ next_release() {
   mkdir -p "$folder/sql/sqlite" "$folder/sql/postgresql"
   cp "tests/faults/next-release/$1.sql" "$folder/sql/sqlite/${number}_$1_next_release.sql"
   cp "tests/faults/next-release/$1.sql" "$folder/sql/postgresql/${number}_$1_next_release.sql"
-  dotnet build -c Release -v quiet --nologo "-p:NextRelease=$1" src/Memoir.Server >&2
-  echo "$folder/bin/Memoir.Server/release/Memoir.Server.dll"
+  dotnet build -c "$configuration" -v quiet --nologo "-p:NextRelease=$1" src/Memoir.Server >&2
+  echo "$folder/bin/Memoir.Server/$built/Memoir.Server.dll"
 }
 
 upgrade() {

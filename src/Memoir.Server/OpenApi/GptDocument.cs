@@ -43,11 +43,11 @@ internal static class GptDocument
         operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", context.Document)] = [] }];
     }
 
-    public static void Complete(OpenApiDocument document, string publicUrl, HttpRequest? request)
+    public static void Complete(OpenApiDocument document, string publicUrl, HttpRequest request)
     {
         document.Info.Title = "Memoir: a user's structured memory";
         document.Info.Description = "What an assistant knows of a user, in sections, with every version of it.";
-        var address = publicUrl.Length > 0 ? publicUrl.TrimEnd('/') : request is null ? "/" : $"{request.Scheme}://{request.Host}";
+        var address = publicUrl.Length > 0 ? publicUrl.TrimEnd('/') : $"{request.Scheme}://{request.Host}";
         document.Servers = [new OpenApiServer { Url = address }];
         document.Components!.SecuritySchemes!.Remove("api_key");
         document.Components.Headers = null;

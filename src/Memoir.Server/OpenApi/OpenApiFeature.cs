@@ -22,7 +22,6 @@ internal static class OpenApiFeature
         });
         builder.Services.AddSingleton<OperationNotes>();
         builder.Services.AddSettings<OpenApiOptions, OpenApiOptionsValidator>();
-        builder.Services.AddHttpContextAccessor();
         builder.Services.AddOpenApi(Describe);
         builder.Services.AddOpenApi(GptDocument.Name, options =>
         {
@@ -31,14 +30,6 @@ internal static class OpenApiFeature
             options.AddOperationTransformer((operation, context, _) =>
             {
                 GptDocument.Narrow(operation, context);
-                return Task.CompletedTask;
-            });
-            options.AddDocumentTransformer((document, context, _) =>
-            {
-                var services = context.ApplicationServices;
-                GptDocument.Complete(
-                    document, services.GetRequiredService<IOptions<OpenApiOptions>>().Value.PublicUrl,
-                    services.GetRequiredService<IHttpContextAccessor>().HttpContext?.Request);
                 return Task.CompletedTask;
             });
         });
@@ -54,6 +45,7 @@ internal static class OpenApiFeature
     private static async Task WriteGptDocumentAsync(HttpContext http)
     {
         var document = await http.RequestServices.GetRequiredKeyedService<IOpenApiDocumentProvider>(GptDocument.Name).GetOpenApiDocumentAsync(http.RequestAborted);
+        GptDocument.Complete(document, http.RequestServices.GetRequiredService<IOptions<OpenApiOptions>>().Value.PublicUrl, http.Request);
         var text = new StringWriter(CultureInfo.InvariantCulture);
         document.SerializeAsV31(new OpenApiJsonWriter(text, new OpenApiJsonWriterSettings { Terse = true }));
         http.Response.ContentType = "application/json; charset=utf-8";

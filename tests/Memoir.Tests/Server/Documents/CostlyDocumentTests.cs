@@ -89,13 +89,13 @@ public sealed class CostlyDocumentTests
     public async Task A_batch_of_too_many_items_is_refused_before_they_are_tried()
     {
         await using var server = await TestApp.StartAsync(TestEngines.Current);
-        var body = $"{{\"items\":[{string.Join(',', Enumerable.Repeat("1", 3_000_000))}]}}";
+        var body = $"{{\"items\":[{string.Join(',', Enumerable.Repeat("1", 300_000))}]}}";
 
         foreach (var url in (string[])["/v1/messages/batch", "/v1/memories/batch"])
         {
             var refused = await server.As("acme").SendAsync("POST", url, body);
             var problem = await refused.RefusedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed", saysSuccess: url.Contains("memories", StringComparison.Ordinal));
-            Assert.Contains("has 3000000", problem.Text("detail"), StringComparison.Ordinal);
+            Assert.Contains("has 300000", problem.Text("detail"), StringComparison.Ordinal);
         }
     }
 

@@ -9,9 +9,9 @@ internal sealed class ServerUnderTest(string serverPath, string dataFolder, IRea
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>The Release build beside this program.</summary>
-    public static string DefaultPath { get; } = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
+    /// <summary>The build beside this program, of the same configuration.</summary>
+    public static string DefaultPath { get; } = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "../../Memoir.Server", Path.GetFileName(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)), "Memoir.Server.dll"));
 
     public string DataFolder => dataFolder;
 

@@ -1,3 +1,4 @@
+using Memoir.Faults.Common;
 using System.Globalization;
 
 namespace Memoir.Faults.Overload;
@@ -17,8 +18,7 @@ internal sealed record OverloadOptions
     /// <summary>The promise that the server breaks on purpose, which J7 must find; null runs all there is.</summary>
     public string? Seeded { get; private init; }
 
-    public string ServerPath { get; private init; } = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
+    public string ServerPath { get; private init; } = ServerUnderTest.DefaultPath;
 
     public static OverloadOptions Parse(string[] args)
     {

@@ -1,3 +1,4 @@
+using Memoir.Faults.Common;
 namespace Memoir.Faults.SlowClients;
 
 /// <summary>The arguments of the <c>slow</c> command.</summary>
@@ -14,8 +15,7 @@ internal sealed record SlowClientsOptions
     /// <summary>How long honest clients are watched beside slow ones.</summary>
     public TimeSpan Watched => TimeSpan.FromSeconds(IsQuick ? 1 : 5);
 
-    public string ServerPath { get; private init; } = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "../../Memoir.Server/release/Memoir.Server.dll"));
+    public string ServerPath { get; private init; } = ServerUnderTest.DefaultPath;
 
     public static SlowClientsOptions Parse(string[] args)
     {
