@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Unicode;
@@ -25,6 +26,11 @@ public static class Cursor
 
         return Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text.ToString()));
     }
+
+    /// <summary>An order value that is a place in an order, 0 or more.</summary>
+    /// <exception cref="ProblemException">400 <c>invalid-cursor</c>: it is none.</exception>
+    public static long Place(string value) =>
+        long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var place) ? place : throw Invalid();
 
     /// <exception cref="ProblemException">The cursor is not ours, or belongs to another list: 400 <c>invalid-cursor</c>.</exception>
     public static string[] Decode(string cursor, string filter, int values)

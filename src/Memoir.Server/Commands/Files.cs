@@ -1,4 +1,5 @@
 using Memoir.Kit.CommandLine;
+using Memoir.Kit.Files;
 
 namespace Memoir.Server.Commands;
 
@@ -21,6 +22,24 @@ internal static class Files
         return fault is null
             ? stream!
             : throw new CommandException(ExitCode.NoInput, $"{PrintableText.Of(path)} cannot be read: {PrintableText.Of(fault)}");
+    }
+
+    /// <summary>Writes a command's result into a file, there whole or not at all and for its owner only; without one to standard output.</summary>
+    /// <exception cref="CommandException">The file cannot be written.</exception>
+    public static async Task WriteResultAsync(string? path, Func<Stream, Task> write, CancellationToken ct)
+    {
+        if (path is null)
+        {
+            await using var output = Console.OpenStandardOutput();
+            await write(output);
+            await output.FlushAsync(ct);
+            return;
+        }
+
+        if (await TryAsync(() => DurableFiles.WriteAtomicallyAsync(path, write, DurableFiles.Private)) is { } fault)
+        {
+            throw new CommandException(ExitCode.Unavailable, $"{PrintableText.Of(path)} cannot be written: {PrintableText.Of(fault)}");
+        }
     }
 
     /// <summary>Does what the command can go on without.</summary>

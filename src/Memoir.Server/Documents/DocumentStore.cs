@@ -136,8 +136,8 @@ internal static class DocumentStore
         return session.QueryPortionAsync<DocumentVersion>(sql, new { id, after, limit }, version => version.Content.Length + version.Diff.Length, weight);
     }
 
-    public static async Task<DocumentRow?> FindByIdAsync(Session session, Guid id) =>
-        await session.FindAsync<DocumentRow>($"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND id = @id", new { id });
+    public static Task<DocumentRow?> FindByIdAsync(Session session, Guid id) =>
+        session.FindAsync<DocumentRow>($"SELECT {Columns} FROM documents WHERE tenant_id = @Tenant AND id = @id", new { id });
 
     public static async Task<bool> HasUserAsync(Session session, string userId) =>
         await session.ScalarAsync("SELECT 1 FROM documents WHERE tenant_id = @Tenant AND user_id = @userId LIMIT 1", new { userId }) is not null;

@@ -128,8 +128,7 @@ internal static class DocumentsFeature
     {
         var door = new Door(http, userId);
         var page = Page.From(http.Request, $"document\n{door.Tenant}\n{door.UserId}", values: 1);
-        var below = page.After is not { } values ? long.MaxValue
-            : long.TryParse(values[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Cursor.Invalid();
+        var below = page.After is { } values ? Cursor.Place(values[0]) : long.MaxValue;
         var found = await documents.ListVersionsAsync(door.Tenant, door.Key, below, page.Limit + 1, ct) ?? throw NoSuchDocument();
         var items = found.Items.Take(page.Limit).Select(version => new DocumentHistoryItem
         {

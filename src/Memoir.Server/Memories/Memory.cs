@@ -118,6 +118,13 @@ internal sealed record NewMemory
     public DateTimeOffset? ExpiresAt { get; init; }
 }
 
+/// <summary>Types that the core itself knows; callers name others as they like.</summary>
+internal static class MemoryType
+{
+    /// <summary>Something that was said in a conversation: what most memories are.</summary>
+    public const string Message = "message";
+}
+
 /// <summary>Whom a memory concerns.</summary>
 internal static class MemoryScope
 {

@@ -200,7 +200,7 @@ internal static class MemoryStore
         var sql = visible
             + (filter.UserId is null ? "" : " AND user_id = @UserId")
             + (filter.SharedAlone ? " AND scope = 'shared'" : "")
-            + (filter.Type is null ? "" : filter.Type == "message" ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")
+            + (filter.Type is null ? "" : filter.Type == MemoryType.Message ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")
             + (filter.ConversationId is null ? "" : " AND conversation_id = @ConversationId")
             + " ORDER BY sequence DESC LIMIT @limit";
         return session.QueryPortionAsync<Memory>(

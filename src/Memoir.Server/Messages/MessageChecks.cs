@@ -9,7 +9,6 @@ namespace Memoir.Server.Messages;
 /// <summary>The rules of a message's fields, and the way from the wire's message to a memory.</summary>
 internal static class MessageChecks
 {
-    public const string Type = "message";
     private static readonly DateTimeOffset LatestFuture = new(9999, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
@@ -38,7 +37,7 @@ internal static class MessageChecks
         checks.ThrowIfAny();
         return new NewMemory
         {
-            Type = Type,
+            Type = MemoryType.Message,
             ConversationId = request.ConversationId,
             Role = request.Role,
             Content = request.Content,

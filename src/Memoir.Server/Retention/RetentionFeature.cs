@@ -178,9 +178,7 @@ internal static class RetentionFeature
     }
 
     private static long After(string? cursor, string filter) =>
-        cursor is null ? 0
-        : long.TryParse(Cursor.Decode(cursor, filter, values: 1)[0], NumberStyles.None, CultureInfo.InvariantCulture, out var after) ? after
-        : throw Cursor.Invalid();
+        cursor is null ? 0 : Cursor.Place(Cursor.Decode(cursor, filter, values: 1)[0]);
 
     private static Answer ToAnswer(RetentionRunResponse run) => Answer.Ok(run, WireJson.Of<RetentionRunResponse>());
 

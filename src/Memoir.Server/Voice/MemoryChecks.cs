@@ -103,7 +103,7 @@ internal static partial class MemoryChecks
         checks.Length("metadata.thread_id", thread, 1, 255).ThrowIfAny();
         return new NewMemory
         {
-            Type = "message",
+            Type = MemoryType.Message,
             UserId = request.UserId,
             ConversationId = thread,
             Role = request.Role ?? "user",

@@ -131,8 +131,8 @@ public sealed record MemoryDeleted(bool Success, string Message);
 /// <summary>How many memories there are, archived and expired ones included, and of which types.</summary>
 public sealed record MemoryStats(long Total, IReadOnlyDictionary<string, long> ByType);
 
-/// <summary>A page of memories, newest first; of a search the best first, without a further page.</summary>
-public sealed record MemoryList(IReadOnlyList<MemoryResponse> Memories, int Count, MemoryStats Stats, string? NextCursor)
+/// <summary>What all lists say that can be searched.</summary>
+public abstract record ListOrSearch
 {
     /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -142,30 +142,15 @@ public sealed record MemoryList(IReadOnlyList<MemoryResponse> Memories, int Coun
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? DegradedReason { get; init; }
 }
+
+/// <summary>A page of memories, newest first; of a search the best first, without a further page.</summary>
+public sealed record MemoryList(IReadOnlyList<MemoryResponse> Memories, int Count, MemoryStats Stats, string? NextCursor) : ListOrSearch;
 
 /// <summary>Answer of <c>GET /v1/memories/user/{user_id}</c>.</summary>
-public sealed record UserMemoryList(string UserId, IReadOnlyList<MemoryResponse> Memories, int Count)
-{
-    /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public bool? Degraded { get; init; }
-
-    /// <summary>Why.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? DegradedReason { get; init; }
-}
+public sealed record UserMemoryList(string UserId, IReadOnlyList<MemoryResponse> Memories, int Count) : ListOrSearch;
 
 /// <summary>Answer of <c>GET /v1/memories/shared</c>.</summary>
-public sealed record SharedMemoryList(IReadOnlyList<MemoryResponse> Memories, int Count)
-{
-    /// <summary>Vectors could have no part in the search; absent when they had, and in lists.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public bool? Degraded { get; init; }
-
-    /// <summary>Why.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? DegradedReason { get; init; }
-}
+public sealed record SharedMemoryList(IReadOnlyList<MemoryResponse> Memories, int Count) : ListOrSearch;
 
 /// <summary>Body of <c>POST /v1/memories/batch</c>: 1..1000 memories, 8 MiB.</summary>
 public sealed record StoreMemoriesRequest(IReadOnlyList<StoreMemoryRequest> Items);

@@ -172,7 +172,7 @@ internal static class VoiceFeature
         }
         else
         {
-            var below = page.After is { } values ? VoiceRequests.Number(values[0]) : long.MaxValue;
+            var below = page.After is { } values ? Cursor.Place(values[0]) : long.MaxValue;
             var listed = await lists.ListAsync(tenant, new MemoryFilter { Type = type, UserId = user, Below = below }, page.Limit + 1, ct);
             var shown = listed.Items.Take(page.Limit).ToList();
             found = new Found([.. shown.Select(answers.Of)], null);
@@ -242,7 +242,7 @@ internal static class VoiceFeature
     {
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var page = Page.From(http.Request, $"memory\n{tenant}\n{id}", values: 1);
-        var below = page.After is { } values ? VoiceRequests.Number(values[0]) : long.MaxValue;
+        var below = page.After is { } values ? Cursor.Place(values[0]) : long.MaxValue;
         var found = await memories.ListVersionsAsync(tenant, id, below, page.Limit + 1, ct) ?? throw NoSuchMemory();
         var items = found.Items.Take(page.Limit)
             .Select(v => new MemoryVersionResponse(v.Version, v.Action, v.Actor, v.At, StoredJson.Element(v.Snapshot))).ToList();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
@@ -17,7 +16,4 @@ internal static class VoiceRequests
     /// <summary>An answer about a memory that was stored, with where it can be read.</summary>
     public static Answer Ok<T>(T value, Caller caller, Tenant tenant, Guid memory) =>
         Answer.Of(StatusCodes.Status200OK, value, WireJson.Of<T>(), caller.Locate($"/v1/memories/{memory}", tenant));
-
-    public static long Number(string text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Cursor.Invalid();
 }

@@ -74,7 +74,7 @@ internal sealed class CanaryPlanter(Database database, MemoryService memories, D
 
     private static NewMemory Memory(CanaryTenant named, string externalId) => new()
     {
-        Type = "message",
+        Type = MemoryType.Message,
         Content = $"{named.Secret} lighthouse",
         ConversationId = named.ConversationId,
         UserId = named.UserId,

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Memoir.Kit.CommandLine;
-using Memoir.Kit.Files;
 using Memoir.Server.Access;
 using Memoir.Server.Commands.Connections;
 using Memoir.Server.Documents;
@@ -45,20 +44,13 @@ internal static class ExportDocumentCommand
         var memory = user is null ? await ReadAllAsync(connection.Client, tenant, ct)
             : await connection.Client.FindDocumentAsync(tenant, user, ct) ?? throw new CommandException(ExitCode.NoInput, "this user has no structured memory");
         var text = Encoding.UTF8.GetBytes(memory.ToJsonString(StructuredMemoryText.Indented) + "\n");
-        if (arguments.Text("--to") is not { } path)
+        var path = arguments.Text("--to");
+        await Files.WriteResultAsync(path, output => output.WriteAsync(text, ct).AsTask(), ct);
+        if (path is not null)
         {
-            await using var output = Console.OpenStandardOutput();
-            await output.WriteAsync(text, ct);
-            return ExitCode.Done;
+            around.Terminal.Note($"{(user is null ? memory.Count : 1)} structured memories of tenant {tenant} are in {PrintableText.Of(path)}");
         }
 
-        var fault = await Files.TryAsync(() => DurableFiles.WriteAtomicallyAsync(path, file => file.WriteAsync(text, ct).AsTask(), DurableFiles.Private));
-        if (fault is not null)
-        {
-            throw new CommandException(ExitCode.Unavailable, $"{PrintableText.Of(path)} cannot be written: {PrintableText.Of(fault)}");
-        }
-
-        around.Terminal.Note($"{(user is null ? memory.Count : 1)} structured memories of tenant {tenant} are in {PrintableText.Of(path)}");
         return ExitCode.Done;
     }
 

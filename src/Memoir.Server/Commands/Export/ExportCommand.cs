@@ -1,5 +1,4 @@
 using Memoir.Kit.CommandLine;
-using Memoir.Kit.Files;
 using Memoir.Server.Access;
 using Memoir.Server.Commands.Connections;
 
@@ -44,21 +43,13 @@ internal static class ExportCommand
         }
 
         await using var connection = await Connection.OpenAsync(address, around, ct);
-        if (arguments.Text("--to") is not { } path)
+        var path = arguments.Text("--to");
+        await Files.WriteResultAsync(path, output => connection.Client.ExportAsync(tenant, user, output, ct), ct);
+        if (path is not null)
         {
-            await using var output = Console.OpenStandardOutput();
-            await connection.Client.ExportAsync(tenant, user, output, ct);
-            return ExitCode.Done;
+            around.Terminal.Note($"tenant {tenant} is in {PrintableText.Of(path)}");
         }
 
-        var fault = await Files.TryAsync(() => DurableFiles.WriteAtomicallyAsync(
-            path, file => connection.Client.ExportAsync(tenant, user, file, ct), DurableFiles.Private));
-        if (fault is not null)
-        {
-            throw new CommandException(ExitCode.Unavailable, $"{PrintableText.Of(path)} cannot be written: {PrintableText.Of(fault)}");
-        }
-
-        around.Terminal.Note($"tenant {tenant} is in {PrintableText.Of(path)}");
         return ExitCode.Done;
     }
 }

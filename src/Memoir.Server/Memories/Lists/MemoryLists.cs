@@ -5,8 +5,6 @@ namespace Memoir.Server.Memories.Lists;
 /// <summary>Lists and counts a tenant's memories.</summary>
 internal sealed class MemoryLists(Database database, TimeProvider time)
 {
-    private const string Message = "message";
-
     /// <summary>Newest first, until one answer could not hold more.</summary>
     public Task<Portion<Memory>> ListAsync(Tenant tenant, MemoryFilter filter, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, session => MemoryStore.ListAsync(session, filter, time.Now(), limit), ct);
@@ -38,7 +36,7 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
             // Messages are what most memories are, and have no place in the index on types: they are what is left.
             var others = await MemoryStore.CountByTypeAsync(session);
             var messages = await MemoryStore.CountAsync(session) - others.Sum(one => one.Count);
-            return Ordered(messages > 0 ? [.. others, new TypeCount { Type = Message, Count = messages }] : others);
+            return Ordered(messages > 0 ? [.. others, new TypeCount { Type = MemoryType.Message, Count = messages }] : others);
         }, ct);
 
     private static IReadOnlyList<TypeCount> Ordered(IReadOnlyList<TypeCount> counts) =>

@@ -94,6 +94,11 @@ public sealed class EmbeddingOverHttpTests : IAsyncLifetime
             Assert.DoesNotContain(Key, answer.GetRawText(), StringComparison.Ordinal);
         }
 
+        var listed = await client.ReadAsync("/v1/memories?query=bees");
+        Assert.Equal("I keep bees.", listed.GetProperty("memories")[0].Text("content"));
+        Assert.True(listed.GetProperty("degraded").GetBoolean());
+        Assert.NotEmpty(listed.Text("degraded_reason")!);
+
         Assert.DoesNotContain("degraded", lexical.Members());
     }
 
