@@ -292,7 +292,7 @@ internal sealed class LexicalSearch(
     {
         var previous = Previous(ordinal);
         var next = Next(ordinal);
-        Span<int> around = [SlotOf(previous), SlotOf(next), SlotOf(Previous(previous)), SlotOf(Next(next))];
+        Span<int> around = [Counted(previous), Counted(next), Counted(Previous(previous)), Counted(Next(next))];
         var length = _slots.Length[slot];
         foreach (var other in around)
         {
@@ -321,6 +321,9 @@ internal sealed class LexicalSearch(
 
         return score;
     }
+
+    /// <summary>The slot of a neighbour whose words were counted, or -1: turns that are removed meanwhile let others move up.</summary>
+    private int Counted(int ordinal) => SlotOf(ordinal) is >= 0 and var slot && _slots.IsCounted(slot) ? slot : -1;
 
     private int Previous(int ordinal) => ordinal < 0 || ordinal >= view.Memories ? -1 : Volatile.Read(ref view.Columns.Previous[ordinal]);
 

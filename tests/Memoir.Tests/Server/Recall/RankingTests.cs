@@ -36,6 +36,29 @@ public sealed class RankingTests
         Assert.Equal(similarity, HitList.Normalise(share), 0.001f);
 
     [Fact]
+    public void A_turn_that_is_removed_while_a_search_runs_moves_up_neighbours_whose_words_were_not_counted()
+    {
+        var index = RecallFixture.IndexOf(Enumerable.Range(1, 20).Select(i =>
+            RecallFixture.Memory(i, i is 3 or 10 ? "the grey kitten ate soup" : $"soup number {i}")));
+        var gone = false;
+        var request = new RecallRequest(RecallFixture.Everything, Limit: 1)
+        {
+            Options = RankingOptions.Default with { Finalists = 1 },
+            ImportanceOf = (_, _) =>
+            {
+                // Asked of the first finalist: what stands around the second one changes before it is scored.
+                gone = gone || (index.Remove(4) && index.Remove(11));
+                return 0.5f;
+            },
+        };
+
+        var hit = Assert.Single(RecallEngine.Search(index, RecallQuery.Parse("grey kitten soup"), request));
+
+        Assert.True(gone);
+        Assert.Contains(hit.Sequence, (long[])[3, 10]);
+    }
+
+    [Fact]
     public void A_word_that_is_also_a_name_is_a_name_only_when_capitalised()
     {
         var index = RecallFixture.IndexOf(
