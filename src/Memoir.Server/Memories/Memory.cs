@@ -64,6 +64,18 @@ internal sealed record Memory
 
     public required DateTimeOffset UpdatedAt { get; init; }
 
+    /// <summary>From when on it is true, where that was said; else since it was said.</summary>
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <summary>Until when it is true, exclusive; null while no end is known.</summary>
+    public DateTimeOffset? ValidUntil { get; init; }
+
+    /// <summary>When somebody last said that it is still so.</summary>
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    /// <summary>From when on it should be asked again whether it is still so.</summary>
+    public DateTimeOffset? ReviewAfter { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>Its time is over: it is not returned any more, until its key is stated anew.</summary>
@@ -78,6 +90,21 @@ internal sealed record Memory
     public DateTimeOffset? RestoredAt { get; init; }
 
     public required string EmbeddingStatus { get; init; }
+
+    /// <summary>What of it was masked before it was stored, a JSON list; null when nothing was.</summary>
+    public string? Masked { get; init; }
+
+    /// <summary>Of its normalised words with whose they are; null where repetitions are not looked for.</summary>
+    public long? ContentHash { get; init; }
+
+    /// <summary>The memory that said the same before; this one is not recalled beside it.</summary>
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is in doubt and not recalled, a JSON list of reasons; null when it is not.</summary>
+    public string? Quarantine { get; init; }
+
+    /// <summary>When somebody let it out of the quarantine; it is not doubted again.</summary>
+    public DateTimeOffset? ReleasedAt { get; init; }
 }
 
 /// <summary>What a caller wants to be remembered, already checked.</summary>
@@ -114,8 +141,20 @@ internal sealed record NewMemory
     /// <summary>When it was said; now when null.</summary>
     public DateTimeOffset? OccurredAt { get; init; }
 
+    /// <inheritdoc cref="Memory.ValidFrom"/>
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <inheritdoc cref="Memory.ValidUntil"/>
+    public DateTimeOffset? ValidUntil { get; init; }
+
+    /// <inheritdoc cref="Memory.ReviewAfter"/>
+    public DateTimeOffset? ReviewAfter { get; init; }
+
     /// <summary>From when on it is not returned any more; never when null.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <inheritdoc cref="Memory.Masked"/>
+    public string? Masked { get; init; }
 }
 
 /// <summary>Types that the core itself knows; callers name others as they like.</summary>

@@ -101,7 +101,11 @@ internal sealed class MemoryDraft
         OccurredAt = item.OccurredAt ?? now,
         StoredAt = now,
         UpdatedAt = now,
+        ValidFrom = item.ValidFrom,
+        ValidUntil = item.ValidUntil,
+        ReviewAfter = item.ReviewAfter,
         ExpiresAt = item.ExpiresAt,
+        Masked = item.Masked,
         EmbeddingStatus = "", // Decided in the write.
     };
 }

@@ -122,6 +122,22 @@ internal static class MemorySnapshot
                 json.WriteString("expires_at", WireInstant.Format(expiry));
             }
 
+            if (memory.ValidFrom is { } from)
+            {
+                json.WriteString("valid_from", WireInstant.Format(from));
+            }
+
+            if (memory.ValidUntil is { } until)
+            {
+                json.WriteString("valid_until", WireInstant.Format(until));
+            }
+
+            if (memory.Masked is { } masked)
+            {
+                json.WritePropertyName("masked");
+                json.WriteRawValue(masked);
+            }
+
             json.WriteString("source", memory.Source);
             json.WriteString("created_at", WireInstant.Format(memory.OccurredAt));
             json.WriteEndObject();

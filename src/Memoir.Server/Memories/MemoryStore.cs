@@ -9,7 +9,8 @@ internal static class MemoryStore
     private const string Columns = """
         id, sequence, version, type, user_id, conversation_id, role, name, external_id, key, content, value, metadata, tags, scope,
         importance_base, importance_override, source, source_class, writer, channel,
-        occurred_at, stored_at, updated_at, expires_at, archived_at, archive_file, restored_at, embedding_status
+        occurred_at, stored_at, updated_at, valid_from, valid_until, verified_at, review_after, expires_at, archived_at, archive_file, restored_at,
+        embedding_status, masked, content_hash, duplicate_of, quarantine, released_at
         """;
 
     public static Task InsertManyAsync(Session session, IReadOnlyList<Memory> memories)
@@ -18,7 +19,8 @@ internal static class MemoryStore
             INSERT INTO memories (tenant_id, {Columns})
             VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Key, @Content, @Value, @Metadata, @Tags, @Scope,
                 @ImportanceBase, @ImportanceOverride, @Source, @SourceClass, @Writer, @Channel,
-                @OccurredAt, @StoredAt, @UpdatedAt, @ExpiresAt, @ArchivedAt, @ArchiveFile, @RestoredAt, @EmbeddingStatus)
+                @OccurredAt, @StoredAt, @UpdatedAt, @ValidFrom, @ValidUntil, @VerifiedAt, @ReviewAfter, @ExpiresAt, @ArchivedAt, @ArchiveFile, @RestoredAt,
+                @EmbeddingStatus, @Masked, @ContentHash, @DuplicateOf, @Quarantine, @ReleasedAt)
             """;
 
         return session.SendManyAsync(sql, memories);
@@ -30,8 +32,10 @@ internal static class MemoryStore
             UPDATE memories SET version = @Version, type = @Type, user_id = @UserId, conversation_id = @ConversationId, role = @Role,
                 name = @Name, content = @Content, value = @Value, metadata = @Metadata, tags = @Tags, scope = @Scope, importance_base = @ImportanceBase,
                 importance_override = @ImportanceOverride, source = @Source, source_class = @SourceClass, writer = @Writer,
-                channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, expires_at = @ExpiresAt, archived_at = @ArchivedAt,
-                archive_file = @ArchiveFile, restored_at = @RestoredAt, embedding_status = @EmbeddingStatus
+                channel = @Channel, occurred_at = @OccurredAt, updated_at = @UpdatedAt, valid_from = @ValidFrom, valid_until = @ValidUntil,
+                verified_at = @VerifiedAt, review_after = @ReviewAfter, expires_at = @ExpiresAt, archived_at = @ArchivedAt,
+                archive_file = @ArchiveFile, restored_at = @RestoredAt, embedding_status = @EmbeddingStatus,
+                masked = @Masked, content_hash = @ContentHash, duplicate_of = @DuplicateOf, quarantine = @Quarantine, released_at = @ReleasedAt
             WHERE tenant_id = @Tenant AND id = @Id
             """;
 

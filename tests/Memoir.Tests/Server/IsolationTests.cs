@@ -168,7 +168,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"^\s*(SELECT|INSERT|UPDATE|DELETE)\b")]
     private static partial Regex Statement();
 
-    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log|documents|document_versions)\b")]
+    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|memory_periods|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log|documents|document_versions)\b")]
     private static partial Regex Table();
 
     private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)

@@ -1,7 +1,7 @@
 namespace Memoir.Server.Backups.Rows;
 
 /// <summary>The rows as they are stored, a property for each column but <c>tenant_id</c>: nothing is read into a meaning that could change it.</summary>
-internal static class CopiedRows
+internal static partial class CopiedRows
 {
     internal sealed record TenantRow
     {
@@ -16,90 +16,6 @@ internal static class CopiedRows
         public required long GenerationChange { get; init; }
 
         public required long SearchesErasedAt { get; init; }
-    }
-
-    internal sealed record MemoryRow
-    {
-        public required Guid Id { get; init; }
-
-        public required long Sequence { get; init; }
-
-        public required long Version { get; init; }
-
-        public required string Type { get; init; }
-
-        public string? UserId { get; init; }
-
-        public string? ConversationId { get; init; }
-
-        public string? Role { get; init; }
-
-        public string? Name { get; init; }
-
-        public string? ExternalId { get; init; }
-
-        public string? Key { get; init; }
-
-        public required string Content { get; init; }
-
-        public string? Value { get; init; }
-
-        public required string Metadata { get; init; }
-
-        public string? Tags { get; init; }
-
-        public required double ImportanceBase { get; init; }
-
-        public double? ImportanceOverride { get; init; }
-
-        public required string Scope { get; init; }
-
-        public string? Source { get; init; }
-
-        public required string SourceClass { get; init; }
-
-        public required string Writer { get; init; }
-
-        public required string Channel { get; init; }
-
-        public string? DerivedFrom { get; init; }
-
-        public required long OccurredAt { get; init; }
-
-        public required long StoredAt { get; init; }
-
-        public required long UpdatedAt { get; init; }
-
-        public long? ValidFrom { get; init; }
-
-        public long? ValidUntil { get; init; }
-
-        public long? ExpiresAt { get; init; }
-
-        public long? ArchivedAt { get; init; }
-
-        public Guid? SupersededBy { get; init; }
-
-        public required string EmbeddingStatus { get; init; }
-
-        public string? ArchiveFile { get; init; }
-
-        public long? RestoredAt { get; init; }
-    }
-
-    internal sealed record VersionRow
-    {
-        public required Guid MemoryId { get; init; }
-
-        public required long Version { get; init; }
-
-        public required string Action { get; init; }
-
-        public required string Actor { get; init; }
-
-        public required long At { get; init; }
-
-        public required string Snapshot { get; init; }
     }
 
     internal sealed record EmbeddingRow

@@ -16,6 +16,7 @@ internal static class CopiedTables
         new CopiedTable<TenantRow>("tenants"),
         new CopiedMemories(),
         new CopiedVersions(),
+        new CopiedTable<PeriodRow>("memory_periods", nameof(PeriodRow.Sequence)),
         new CopiedTable<GenerationRow>("embedding_generations", nameof(GenerationRow.Generation)),
         new CopiedVectors(),
         new CopiedTable<IndexStateRow>("index_states"),

@@ -9,7 +9,7 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
     private const int Most = 100_000;
 
     /// <summary>What every erasure touches, if only with the subject's name in its own record.</summary>
-    private static readonly string[] Always = ["erasures", "legal_holds", "api_keys", "memories", "index_states", "index_segments", "index_changes"];
+    private static readonly string[] Always = ["erasures", "legal_holds", "api_keys", "memories", "memory_periods", "index_states", "index_segments", "index_changes"];
 
     /// <summary>Large ones, of which many erasures touch none; a new kind of thing is a line here and in <see cref="ErasedCounts"/>.</summary>
     private static readonly (string Table, Func<ErasedCounts, long> Count)[] Counted =

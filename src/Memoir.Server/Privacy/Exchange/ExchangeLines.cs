@@ -89,6 +89,10 @@ public sealed record MemoryLine
 
     public DateTimeOffset? ValidUntil { get; init; }
 
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    public DateTimeOffset? ReviewAfter { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public DateTimeOffset? ArchivedAt { get; init; }
@@ -97,6 +101,16 @@ public sealed record MemoryLine
     public DateTimeOffset? RestoredAt { get; init; }
 
     public Guid? SupersededBy { get; init; }
+
+    /// <summary>As stored, a text with what was masked.</summary>
+    public string? Masked { get; init; }
+
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>As stored, a text with the reasons.</summary>
+    public string? Quarantine { get; init; }
+
+    public DateTimeOffset? ReleasedAt { get; init; }
 }
 
 /// <summary>What the memory of the lines before was before a change.</summary>

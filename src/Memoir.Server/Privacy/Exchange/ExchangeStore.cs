@@ -59,6 +59,10 @@ internal sealed record ExchangedMemory
 
     public DateTimeOffset? ValidUntil { get; init; }
 
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    public DateTimeOffset? ReviewAfter { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public DateTimeOffset? ArchivedAt { get; init; }
@@ -71,6 +75,16 @@ internal sealed record ExchangedMemory
     public string? ArchiveFile { get; init; }
 
     public required string EmbeddingStatus { get; init; }
+
+    public string? Masked { get; init; }
+
+    public long? ContentHash { get; init; }
+
+    public Guid? DuplicateOf { get; init; }
+
+    public string? Quarantine { get; init; }
+
+    public DateTimeOffset? ReleasedAt { get; init; }
 }
 
 /// <summary>A version's row.</summary>
@@ -95,7 +109,8 @@ internal static class ExchangeStore
     private const string Columns = """
         id, sequence, version, type, user_id, conversation_id, role, name, external_id, key, content, value, metadata, tags,
         importance_base, importance_override, scope, source, source_class, writer, channel, derived_from,
-        occurred_at, stored_at, updated_at, valid_from, valid_until, expires_at, archived_at, superseded_by, restored_at, archive_file, embedding_status
+        occurred_at, stored_at, updated_at, valid_from, valid_until, verified_at, review_after, expires_at, archived_at, superseded_by, restored_at,
+        archive_file, embedding_status, masked, content_hash, duplicate_of, quarantine, released_at
         """;
 
     public static async Task<long> LastSequenceAsync(Session session) =>
@@ -152,7 +167,8 @@ internal static class ExchangeStore
             INSERT INTO memories (tenant_id, {Columns})
             VALUES (@Tenant, @Id, @Sequence, @Version, @Type, @UserId, @ConversationId, @Role, @Name, @ExternalId, @Key, @Content, @Value,
                 @Metadata, @Tags, @ImportanceBase, @ImportanceOverride, @Scope, @Source, @SourceClass, @Writer, @Channel, @DerivedFrom,
-                @OccurredAt, @StoredAt, @UpdatedAt, @ValidFrom, @ValidUntil, @ExpiresAt, @ArchivedAt, @SupersededBy, @RestoredAt, @ArchiveFile, @EmbeddingStatus)
+                @OccurredAt, @StoredAt, @UpdatedAt, @ValidFrom, @ValidUntil, @VerifiedAt, @ReviewAfter, @ExpiresAt, @ArchivedAt, @SupersededBy, @RestoredAt,
+                @ArchiveFile, @EmbeddingStatus, @Masked, @ContentHash, @DuplicateOf, @Quarantine, @ReleasedAt)
             """;
 
         return session.SendManyAsync(sql, memories);

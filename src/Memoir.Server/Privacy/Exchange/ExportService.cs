@@ -220,10 +220,16 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         UpdatedAt = memory.UpdatedAt,
         ValidFrom = memory.ValidFrom,
         ValidUntil = memory.ValidUntil,
+        VerifiedAt = memory.VerifiedAt,
+        ReviewAfter = memory.ReviewAfter,
         ExpiresAt = memory.ExpiresAt,
         ArchivedAt = memory.ArchivedAt,
         RestoredAt = memory.RestoredAt,
         SupersededBy = memory.SupersededBy,
+        Masked = memory.Masked,
+        DuplicateOf = memory.DuplicateOf,
+        Quarantine = memory.Quarantine,
+        ReleasedAt = memory.ReleasedAt,
     };
 
     private static DocumentLine LineOf(DocumentRow document) => new()

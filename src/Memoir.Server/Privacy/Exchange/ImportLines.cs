@@ -244,7 +244,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             .Length("value", line.Value, 0, 100_000).Length("tags", line.Tags, 0, 16_384).Range("importance_base", line.ImportanceBase, 0, 1)
             .Range("importance_override", line.ImportanceOverride, 0, 1).Length("scope", line.Scope, 1, 64).Length("source", line.Source, 1, 255)
             .Length("source_class", line.SourceClass, 1, 64).Length("writer", line.Writer, 1, 255).Length("channel", line.Channel, 1, 64)
-            .Length("derived_from", line.DerivedFrom, 0, 100_000);
+            .Length("derived_from", line.DerivedFrom, 0, 100_000).Length("masked", line.Masked, 0, 100_000).Length("quarantine", line.Quarantine, 0, 10_000);
         if (line.Version < 1)
         {
             checks.Add("version", "must be 1 or more");
@@ -264,6 +264,8 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 
         RequireJson(checks, "value", line.Value, value => value.ValueKind is JsonValueKind.Object, "an object");
         RequireJson(checks, "tags", line.Tags, tags => tags.ValueKind is JsonValueKind.Array && tags.EnumerateArray().All(tag => tag.ValueKind is JsonValueKind.String), "a list of texts");
+        RequireJson(checks, "masked", line.Masked, masked => masked.ValueKind is JsonValueKind.Array, "a list");
+        RequireJson(checks, "quarantine", line.Quarantine, reasons => reasons.ValueKind is JsonValueKind.Array && reasons.EnumerateArray().All(reason => reason.ValueKind is JsonValueKind.String), "a list of texts");
         checks.ThrowIfAny();
         return new ExchangedMemory
         {
@@ -294,10 +296,16 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             UpdatedAt = line.UpdatedAt,
             ValidFrom = line.ValidFrom,
             ValidUntil = line.ValidUntil,
+            VerifiedAt = line.VerifiedAt,
+            ReviewAfter = line.ReviewAfter,
             ExpiresAt = line.ExpiresAt,
             ArchivedAt = line.ArchivedAt,
             RestoredAt = line.RestoredAt,
             SupersededBy = line.SupersededBy,
+            Masked = line.Masked,
+            DuplicateOf = line.DuplicateOf,
+            Quarantine = line.Quarantine,
+            ReleasedAt = line.ReleasedAt,
             EmbeddingStatus = "", // Decided in the write.
         };
     }

@@ -263,9 +263,13 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         OccurredAt = row.OccurredAt,
         StoredAt = row.StoredAt,
         UpdatedAt = row.UpdatedAt,
+        ValidFrom = row.ValidFrom,
+        ValidUntil = row.ValidUntil,
         ExpiresAt = row.ExpiresAt,
         ArchivedAt = row.ArchivedAt,
         EmbeddingStatus = row.EmbeddingStatus,
+        DuplicateOf = row.DuplicateOf,
+        Quarantine = row.Quarantine,
     };
 
     private sealed record Stored(long Imported, long Versions, long Unchanged, List<ImportError> Refusals);

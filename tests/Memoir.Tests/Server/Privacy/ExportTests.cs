@@ -31,7 +31,8 @@ public sealed class ExportTests
         Assert.Equal(
             ["line", "id", "version", "type", "user_id", "conversation_id", "role", "name", "external_id", "key", "content", "value", "metadata", "tags",
                 "importance_base", "importance_override", "scope", "source", "source_class", "writer", "channel", "derived_from", "created_at", "stored_at",
-                "updated_at", "valid_from", "valid_until", "expires_at", "archived_at", "restored_at", "superseded_by"],
+                "updated_at", "valid_from", "valid_until", "verified_at", "review_after", "expires_at", "archived_at", "restored_at", "superseded_by",
+                "masked", "duplicate_of", "quarantine", "released_at"],
             memories[0].Members());
     }
 

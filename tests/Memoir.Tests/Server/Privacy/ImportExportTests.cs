@@ -116,7 +116,7 @@ public sealed class ImportExportTests
         // What the copy lists is held against the schemas of both engines.
         static string[] Columns(string table) => [.. CopiedTables.All.Single(copied => copied.Name == table).Columns];
         static string[] Members<T>() => [.. typeof(T).GetProperties().Select(member => JsonNamingPolicy.SnakeCaseLower.ConvertName(member.Name))];
-        string[] assignedAnew = ["sequence", "embedding_status", "archive_file"];
+        string[] assignedAnew = ["sequence", "embedding_status", "archive_file", "content_hash"];
 
         Assert.Equal(Columns("memories").Order(), Members<ExchangedMemory>().Order());
         Assert.Equal(
