@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 
 namespace Memoir.Server.Memories;
 
@@ -77,6 +78,21 @@ internal sealed record Memory
     public DateTimeOffset? ReviewAfter { get; init; }
 
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Until when we took it to be so, exclusive; of a row null, for it is what was told last.</summary>
+    public DateTimeOffset? KnownUntil { get; init; }
+
+    /// <summary>These are the words of an older version, with the place and the dates of one of its periods.</summary>
+    public bool IsOfPeriod { get; init; }
+
+    /// <summary>By which the index knows what it has of this place: another one whenever the entry would be another.</summary>
+    public long IndexVersion => !IsOfPeriod ? Version : (KnownUntil is null ? 1 : 2) + (IsHidden ? 4 : 0);
+
+    /// <summary>It is stored and can be read, but takes no part in recall.</summary>
+    public bool IsHidden => DuplicateOf is not null || Quarantine is not null;
+
+    /// <summary>It says what is true now. What was said without a beginning is true, whatever it is dated.</summary>
+    public bool IsTrueAt(DateTimeOffset now) => !(ValidFrom > now) && !(ValidUntil <= now);
 
     /// <summary>Its time is over: it is not returned any more, until its key is stated anew.</summary>
     public bool IsOverAt(DateTimeOffset now) => ExpiresAt <= now;
@@ -191,6 +207,9 @@ internal sealed record MemoryVersion
 
     /// <summary>The fields as they were, JSON.</summary>
     public required Json Snapshot { get; init; }
+
+    /// <summary>When what it says was true, and known, the oldest first; none of one from before there were periods.</summary>
+    public IReadOnlyList<Period> Periods { get; init; } = [];
 }
 
 /// <summary>A conversation as a list shows it.</summary>

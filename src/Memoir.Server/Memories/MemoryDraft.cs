@@ -46,8 +46,9 @@ internal sealed class MemoryDraft
     };
 
     /// <summary>Says nothing that the older row does not: there is no version to keep. One whose embedding failed is worth another try.</summary>
-    public bool Repeats(Memory old) =>
+    public bool Repeats(Memory old, DateTimeOffset now) =>
         old.EmbeddingStatus != EmbeddingStatus.Failed
+        && (old.IsTrueAt(now) || (Memory.ValidFrom == old.ValidFrom && Memory.ValidUntil == old.ValidUntil))
         && Replacing(old, old.UpdatedAt) with
         {
             Version = old.Version,
@@ -56,6 +57,10 @@ internal sealed class MemoryDraft
             Channel = old.Channel,
             EmbeddingStatus = old.EmbeddingStatus,
             OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
+            ValidFrom = Memory.ValidFrom ?? old.ValidFrom,
+            ValidUntil = Memory.ValidUntil ?? old.ValidUntil,
+            VerifiedAt = old.VerifiedAt,
+            ReviewAfter = Memory.ReviewAfter ?? old.ReviewAfter,
             ExpiresAt = Memory.Key is null || IsAboutAsLong(old) ? old.ExpiresAt : Memory.ExpiresAt,
         } == old;
 
@@ -66,7 +71,7 @@ internal sealed class MemoryDraft
     /// <summary>The index entry of the row as it was stored.</summary>
     public AnalysedMemory AnalysedAs(Memory stored)
     {
-        if (stored.OccurredAt != Memory.OccurredAt)
+        if (stored.OccurredAt != Memory.OccurredAt || stored.ValidUntil != Memory.ValidUntil)
         {
             return MemoryReader.Analyse(stored);
         }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention.Archive;
 using Microsoft.Extensions.Options;
@@ -27,6 +28,14 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
         {
             await AnalyseAsync(session, row, add);
         }
+
+        foreach (var memory in await PeriodReader.ListBySequenceAsync(session, sequences))
+        {
+            if (memory.ArchivedAt is null)
+            {
+                add(memory, Analyse(memory));
+            }
+        }
     }
 
     /// <summary>The memories at these places, the first ones first, until one answer could not hold more.</summary>
@@ -49,9 +58,12 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
             {
                 foreach (var row in await MemoryStore.ListBySequenceAsync(session, portion))
                 {
-                    var memory = await archive.FillAsync(tenant, row, ct);
-                    found[memory.Sequence] = memory;
-                    characters += CharactersOf(memory);
+                    Add(await archive.FillAsync(tenant, row, ct));
+                }
+
+                foreach (var memory in await PeriodReader.ListBySequenceAsync(session, [.. portion.Where(sequence => !found.ContainsKey(sequence))]))
+                {
+                    Add(memory);
                 }
 
                 if (characters >= MostCharacters)
@@ -61,6 +73,12 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
             }
 
             return found;
+
+            void Add(Memory memory)
+            {
+                found[memory.Sequence] = memory;
+                characters += CharactersOf(memory);
+            }
         }, ct);
 
     /// <summary>What a memory adds to an answer, about.</summary>
@@ -70,6 +88,15 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
     public async Task AnalyseAfterAsync(Session session, long sequence, Action<Memory, AnalysedMemory> add)
     {
         const int portion = 500;
+        for (var last = sequence; last < long.MaxValue;)
+        {
+            (var memories, last) = await PeriodReader.ListAfterAsync(session, last, portion);
+            foreach (var memory in memories)
+            {
+                add(memory, Analyse(memory));
+            }
+        }
+
         IReadOnlyList<Memory> rows;
         do
         {
@@ -84,7 +111,18 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
     }
 
     /// <summary>The place and text of every memory that may have a vector, in the tenant's order.</summary>
-    public static Task ScanContentAsync(Session session, Action<long, string> read) => MemoryStore.ScanContentAsync(session, read);
+    public static async Task ScanContentAsync(Session session, Action<long, string> read)
+    {
+        await MemoryStore.ScanContentAsync(session, read);
+        for (var last = 0L; last < long.MaxValue;)
+        {
+            (var memories, last) = await PeriodReader.ListAfterAsync(session, last, 500);
+            foreach (var memory in memories)
+            {
+                read(memory.Sequence, memory.Content);
+            }
+        }
+    }
 
     public double ImportanceAt(Memory memory, DateTimeOffset now) =>
         Importance.At(memory.ImportanceBase, memory.ImportanceOverride, memory.OccurredAt, now, _halfLifeDays);
@@ -102,6 +140,10 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
             Metadata = Parsed(memory.Metadata),
             Archived = memory.ArchivedAt is not null,
             ExpiresAt = memory.ExpiresAt,
+            KnownFrom = memory.UpdatedAt,
+            KnownUntil = memory.KnownUntil,
+            ValidFrom = memory.ValidFrom,
+            ValidUntil = memory.ValidUntil,
             Importance = (float)memory.ImportanceBase,
             ImportanceOverride = (float?)memory.ImportanceOverride,
         });

@@ -1,6 +1,7 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Retention.Archive;
@@ -76,18 +77,57 @@ internal sealed class MemoryService(
             return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
         }, writer, ct);
 
+    /// <summary>Takes down that a memory is still so. Its words and its history stay as they are.</summary>
+    /// <param name="tenant">Whose memory it is.</param>
+    /// <param name="id">Which.</param>
+    /// <param name="review">Makes of the time from which on it should be asked again the next one.</param>
+    /// <param name="writer">Who says so.</param>
+    /// <param name="ct">Ends waiting.</param>
+    /// <returns>The memory, or null when this tenant has none with that id.</returns>
+    public async Task<Memory?> ConfirmAsync(Tenant tenant, Guid id, Func<DateTimeOffset?, DateTimeOffset?> review, Writer writer, CancellationToken ct)
+    {
+        var now = time.Now();
+        Memory Confirmed(Memory memory) => memory with { VerifiedAt = now, ReviewAfter = review(memory.ReviewAfter) };
+
+        var (found, isRow) = await database.WriteAsync<(Memory?, bool)>(tenant, async session =>
+        {
+            if (await FindCurrentAsync(session, id) is not { IsOfPeriod: false } row)
+            {
+                return (null, false);
+            }
+
+            var confirmed = Confirmed(row);
+            await MemoryStore.ConfirmAsync(session, confirmed);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.confirm", id.ToString(), 1, writer.RequestId), now);
+            return (await SettledAsync(session, await vectors.InAsync(session), await archive.FillAsync(tenant, confirmed, ct)), true);
+        }, ct);
+
+        // What is true though something else was told after it becomes what was told last.
+        return isRow ? found : await ChangeAsync(tenant, id, "confirm", (_, old, _) => Task.FromResult<Memory?>(Confirmed(old)), writer, ct);
+    }
+
+    /// <summary>What a memory said at another moment.</summary>
+    /// <returns>Null when this tenant has none with that id, or it said nothing then.</returns>
+    public Task<Memory?> FindAsync(Tenant tenant, Guid id, Moment moment, CancellationToken ct) =>
+        database.ReadAsync(tenant, async session =>
+        {
+            var row = await MemoryStore.FindAsync(session, id);
+            var then = row is null ? null : moment.Has(row) ? await archive.FillAsync(tenant, row, ct) : await PeriodReader.FindAsync(session, id, moment);
+            return then?.IsOverAt(time.Now()) == false ? then : null;
+        }, ct);
+
     private Task<Memory?> ChangeAsync(
         Tenant tenant, Guid id, string action, Func<Session, Memory, ArchivedText?, Task<Memory?>> change, Writer writer, CancellationToken ct) =>
         ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
-            var old = await FindCurrentAsync(session, id);
-            if (old is null)
+            var row = await MemoryStore.FindAsync(session, id);
+            var text = row?.ArchiveFile is { } file ? texts.Of(id, file) : null;
+            row = text is null ? row : row! with { Content = text.Content };
+            if (row is null || await CurrentOfAsync(session, row) is not { } old)
             {
                 return null;
             }
 
-            var text = old.ArchiveFile is { } file ? texts.Of(id, file) : null;
-            old = text is null ? old : old with { Content = text.Content };
             var changed = await change(session, old, text);
             if (changed is null)
             {
@@ -100,13 +140,13 @@ internal sealed class MemoryService(
             }
 
             var now = time.Now();
-            var isReworded = changed.Content != old.Content;
-            if (isReworded && old.ArchivedAt is not null)
+            var isReworded = changed.Content != row.Content;
+            if (isReworded && row.ArchivedAt is not null)
             {
                 throw new ProblemException(Problem.Conflict, "This memory is archived. Bring it back before its text is changed.");
             }
 
-            changed = changed with { Version = old.Version + 1, UpdatedAt = now };
+            changed = (old.IsOfPeriod ? MemoryPeriods.AsRow(changed, row) : changed) with { Version = row.Version + 1, UpdatedAt = now };
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             if (isReworded)
@@ -116,12 +156,13 @@ internal sealed class MemoryService(
                     ImportanceBase = Importance.Base(changed.Role, changed.Content),
                     EmbeddingStatus = MemoryVectors.StatusOf(inUse, changed.Content),
                 };
-                await MemoryVectors.ForgetAsync(session, old.Sequence);
+                await MemoryVectors.ForgetAsync(session, row.Sequence);
             }
 
-            await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(old, action, writer.Credential, now));
+            await MemoryStore.InsertVersionAsync(session, id, MemorySnapshot.Of(row, action, writer.Credential, now));
+            changed = await MemoryPeriods.TellAsync(session, write, row, corrected: old, changed);
             await MemoryStore.UpdateAsync(session, changed.ArchiveFile is null ? changed : changed with { Content = "" });
-            var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, old.Sequence);
+            var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, row.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
@@ -161,6 +202,7 @@ internal sealed class MemoryService(
             }
 
             await write.ReplaceAsync(MemoryReader.Analyse(restored), restored.Version, content, GenerationVector.None);
+            await MemoryPeriods.ShowAsync(session, write, restored);
             await vectors.RequestAsync(session, restored.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
             await archive.NoteGoneAsync(session, [old.ArchiveFile]);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.restore", id.ToString(), 1, writer.RequestId), now);
@@ -188,10 +230,11 @@ internal sealed class MemoryService(
                 throw LegalHolds.Refusal(hold);
             }
 
+            var write = await indexes.BeginAsync(session);
+            await MemoryPeriods.ForgetAsync(session, write, id);
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
             await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
-            var write = await indexes.BeginAsync(session);
             await write.RemoveAsync(old.Sequence, old.Version + 1);
             await AuditLog.AppendAsync(
                 session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
@@ -242,6 +285,8 @@ internal sealed class MemoryService(
             }
 
             var found = await MemoryStore.ListVersionsAsync(session, id, below, limit);
+            var periods = (await PeriodReader.ListAsync(session, id)).ToLookup(period => period.Version);
+            found = found with { Items = [.. found.Items.Select(version => version with { Periods = [.. periods[version.Version]] })] };
             return memory.ArchiveFile is { } file
                 ? found with { Items = (await archive.GetAsync(tenant, id, file, ct)).Fill(found.Items) }
                 : found;
@@ -289,7 +334,7 @@ internal sealed class MemoryService(
         {
             var draft = drafts[i];
             var old = known.Of(draft.Memory);
-            if (old is not null && draft.Repeats(old))
+            if (old is not null && draft.Repeats(old, now))
             {
                 memories[i] = old;
                 continue;
@@ -322,9 +367,14 @@ internal sealed class MemoryService(
                 }
 
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
+                memory = await MemoryPeriods.TellAsync(session, write, old, corrected: memory.Key is null ? old : null, memory);
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
                 await write.ReplaceAsync(draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
+                if (old.ArchivedAt is not null)
+                {
+                    await MemoryPeriods.ShowAsync(session, write, memory);
+                }
             }
 
             if (memory.EmbeddingStatus == EmbeddingStatus.Pending)
@@ -350,12 +400,20 @@ internal sealed class MemoryService(
 
     /// <returns>Null when there is none, or its time is over.</returns>
     private async Task<Memory?> FindCurrentAsync(Session session, Guid id) =>
-        await MemoryStore.FindAsync(session, id) is { } memory && !memory.IsOverAt(time.Now()) ? memory : null;
+        await MemoryStore.FindAsync(session, id) is { } row ? await CurrentOfAsync(session, row) : null;
+
+    /// <summary>What a memory says now: mostly its row, which was told last; else what is still true of what was told before.</summary>
+    private async Task<Memory?> CurrentOfAsync(Session session, Memory row)
+    {
+        var now = time.Now();
+        var current = row.IsTrueAt(now) ? row : await PeriodReader.FindAsync(session, row.Id, new Moment(now, now));
+        return current?.IsOverAt(now) == false ? current : null;
+    }
 
     /// <summary>The memory with the embedding status that it has in the generation in use; in the archive it has no vector.</summary>
     private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)
     {
-        if (memory.ArchivedAt is not null)
+        if (memory.ArchivedAt is not null || memory.IsOfPeriod)
         {
             return memory;
         }

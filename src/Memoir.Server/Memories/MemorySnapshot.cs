@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories.Periods;
 
 namespace Memoir.Server.Memories;
 
@@ -55,26 +57,86 @@ internal static class MemorySnapshot
             return null;
         }
 
+        // It is true again from where it began, and now; the other's beginning may be earlier, its end later.
+        var from = Instant(said, "valid_from") ?? Instant(said, "created_at") ?? memory.OccurredAt;
+        var stands = memory.ValidFrom ?? memory.OccurredAt;
+        var until = Instant(said, "valid_until");
         return memory with
         {
+            ValidFrom = memory.ValidFrom is null && from >= stands ? null : from < stands ? from : stands,
+            ValidUntil = until <= now ? memory.ValidUntil : until,
+            Masked = Raw(said, "masked", JsonValueKind.Array),
             Type = Text(said, "type") ?? memory.Type,
             Content = Text(said, "content") ?? "",
-            Value = Raw(said, "value"),
-            Metadata = new Json(Raw(said, "metadata") ?? "{}"),
-            Tags = Raw(said, "categories"),
-            ImportanceOverride = said.TryGetProperty("importance_override", out var importance) && importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null,
+            Value = Raw(said, "value", JsonValueKind.Object),
+            Metadata = new Json(Raw(said, "metadata", JsonValueKind.Object) ?? "{}"),
+            Tags = Categories(said),
+            ImportanceOverride = Number(said, "importance_override"),
             Source = Text(said, "source"),
             Name = Text(said, "name"),
-            ExpiresAt = Text(said, "expires_at") is not { } expiry || !WireInstant.TryParse(expiry, out var at) ? null
-                : at > now ? at : memory.ExpiresAt, // What comes back is not to be gone at once.
+            ExpiresAt = Instant(said, "expires_at") is not { } at ? null : at > now ? at : memory.ExpiresAt, // What comes back is not to be gone at once.
         };
     }
+
+    /// <summary>What the memory said in one of its periods. A correction of when it was confirmed, or to be asked again, belongs to its row.</summary>
+    public static Memory At(Memory row, string snapshot, Period period)
+    {
+        using var document = JsonDocument.Parse(snapshot);
+        var said = document.RootElement;
+        var (role, content) = (Text(said, "role"), Text(said, "content") ?? "");
+        return row with
+        {
+            IsOfPeriod = true,
+            Sequence = period.Sequence,
+            Version = period.Version,
+            Type = Text(said, "type") ?? row.Type,
+            UserId = Text(said, "user_id"),
+            ConversationId = Text(said, "conversation_id"),
+            Role = role,
+            Name = Text(said, "name"),
+            Content = content,
+            Value = Raw(said, "value", JsonValueKind.Object),
+            Metadata = new Json(Raw(said, "metadata", JsonValueKind.Object) ?? "{}"),
+            Tags = Categories(said),
+            Scope = Text(said, "scope") ?? MemoryScope.User,
+            ImportanceBase = Importance.Base(role, content),
+            ImportanceOverride = Number(said, "importance_override"),
+            Source = Text(said, "source"),
+            OccurredAt = Instant(said, "created_at") ?? row.OccurredAt,
+            UpdatedAt = period.KnownFrom,
+            KnownUntil = period.KnownUntil,
+            ValidFrom = period.ValidFrom,
+            ValidUntil = period.ValidUntil,
+            VerifiedAt = null,
+            ReviewAfter = null,
+            ExpiresAt = Instant(said, "expires_at"),
+            EmbeddingStatus = EmbeddingStatus.Skipped,
+            Masked = Raw(said, "masked", JsonValueKind.Array),
+        };
+    }
+
+    /// <summary>The period with what a list goes by, as the snapshot has it.</summary>
+    public static Period PeriodOf(Memory row, string snapshot, Period period)
+    {
+        var said = At(row, snapshot, period);
+        return period with { Type = said.Type, UserId = said.UserId, Scope = said.Scope };
+    }
+
+    private static DateTimeOffset? Instant(JsonElement said, string name) =>
+        Text(said, name) is { } text && WireInstant.TryParse(text, out var at) ? at : null;
+
+    private static double? Number(JsonElement said, string name) =>
+        said.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Number ? value.GetDouble() : null;
 
     private static string? Text(JsonElement said, string name) =>
         said.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
 
-    private static string? Raw(JsonElement said, string name) =>
-        said.TryGetProperty(name, out var value) && value.ValueKind is not JsonValueKind.Null ? value.GetRawText() : null;
+    /// <summary>Snapshots that were imported may have anything in place of what belongs there.</summary>
+    private static string? Raw(JsonElement said, string name, JsonValueKind kind) =>
+        said.TryGetProperty(name, out var value) && value.ValueKind == kind ? value.GetRawText() : null;
+
+    private static string? Categories(JsonElement said) =>
+        Raw(said, "categories", JsonValueKind.Array) is { } raw && said.GetProperty("categories").EnumerateArray().All(one => one.ValueKind is JsonValueKind.String) ? raw : null;
 
     private static string Write(Memory memory)
     {

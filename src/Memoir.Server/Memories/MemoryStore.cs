@@ -42,6 +42,10 @@ internal static class MemoryStore
         return session.SendAsync(sql, memory);
     }
 
+    public static Task ConfirmAsync(Session session, Memory memory) => session.SendAsync(
+        "UPDATE memories SET verified_at = @VerifiedAt, review_after = @ReviewAfter WHERE tenant_id = @Tenant AND id = @Id",
+        new { memory.Id, memory.VerifiedAt, memory.ReviewAfter });
+
     public static Task InsertVersionAsync(Session session, Guid memoryId, MemoryVersion version)
     {
         const string sql = """
@@ -194,21 +198,26 @@ internal static class MemoryStore
         return session.QueryAsync<Conversation>(sql, new { after, limit });
     }
 
-    /// <summary>What is neither archived nor expired, newest first.</summary>
+    /// <summary>What is neither archived nor expired and is true, newest first.</summary>
     public static Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
     {
         const string visible = $"""
             SELECT {Columns} FROM memories
             WHERE tenant_id = @Tenant AND sequence < @Below AND archived_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
             """;
+        const string current = " AND (valid_from IS NULL OR valid_from <= @now) AND (valid_until IS NULL OR valid_until > @now)";
+        const string then = """
+             AND updated_at <= @KnownAt AND COALESCE(valid_from, occurred_at) <= @AsOf AND (valid_until IS NULL OR valid_until > @AsOf)
+            """;
         var sql = visible
+            + (filter.Moment is null ? current : then)
             + (filter.UserId is null ? "" : " AND user_id = @UserId")
             + (filter.SharedAlone ? " AND scope = 'shared'" : "")
             + (filter.Type is null ? "" : filter.Type == MemoryType.Message ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")
             + (filter.ConversationId is null ? "" : " AND conversation_id = @ConversationId")
             + " ORDER BY sequence DESC LIMIT @limit";
         return session.QueryPortionAsync<Memory>(
-            sql, new { filter.UserId, filter.Type, filter.ConversationId, filter.Below, now, limit }, MemoryReader.CharactersOf, MemoryReader.MostCharacters);
+            sql, new { filter.UserId, filter.Type, filter.ConversationId, filter.Below, now, filter.Moment?.KnownAt, filter.Moment?.AsOf, limit }, MemoryReader.CharactersOf, MemoryReader.MostCharacters);
     }
 
     /// <summary>Of all but messages; reads the index on types alone.</summary>
@@ -234,6 +243,7 @@ internal static class MemoryStore
         const string portion = "SELECT id FROM memories WHERE tenant_id = @Tenant AND sequence <= @upTo ORDER BY sequence LIMIT @limit";
         var versions = await session.ExecuteAsync(
             $"DELETE FROM memory_versions WHERE tenant_id = @Tenant AND memory_id IN ({portion})", new { upTo, limit });
+        await session.ExecuteAsync($"DELETE FROM memory_periods WHERE tenant_id = @Tenant AND memory_id IN ({portion})", new { upTo, limit });
         return (await session.ExecuteAsync($"DELETE FROM memories WHERE tenant_id = @Tenant AND id IN ({portion})", new { upTo, limit }), versions);
     }
 

@@ -28,6 +28,18 @@ internal sealed class AnalysedMemory
     /// <summary>Unix microseconds; <see cref="long.MaxValue"/> when it never expires.</summary>
     public long ExpiresAtMicros { get; init; } = long.MaxValue;
 
+    /// <summary>Unix microseconds.</summary>
+    public long KnownFromMicros { get; init; }
+
+    /// <summary>Unix microseconds; <see cref="long.MaxValue"/> while it is known so.</summary>
+    public long KnownUntilMicros { get; init; } = long.MaxValue;
+
+    /// <summary>Unix microseconds; <see cref="long.MinValue"/> when no beginning was said.</summary>
+    public long ValidFromMicros { get; init; } = long.MinValue;
+
+    /// <summary>Unix microseconds; <see cref="long.MaxValue"/> when no end is known.</summary>
+    public long ValidUntilMicros { get; init; } = long.MaxValue;
+
     public float Importance { get; init; }
 
     /// <summary>NaN when there is none.</summary>

@@ -26,6 +26,18 @@ internal sealed record IndexedMemory(long Sequence, string? ConversationId, stri
 
     public DateTimeOffset? ExpiresAt { get; init; }
 
+    /// <summary>When we learned it.</summary>
+    public DateTimeOffset? KnownFrom { get; init; }
+
+    /// <summary>Until when we took it to be so, exclusive; null while we do.</summary>
+    public DateTimeOffset? KnownUntil { get; init; }
+
+    /// <summary>From when on it is true, where that is said.</summary>
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <summary>Until when, exclusive.</summary>
+    public DateTimeOffset? ValidUntil { get; init; }
+
     /// <summary>The importance that does not age, in [0,1].</summary>
     public float Importance { get; init; } = 0.5f;
 

@@ -36,6 +36,12 @@ public sealed record SearchRequest
 
     public bool? IncludeArchived { get; init; }
 
+    /// <summary>What was true at this time; what is true now when absent, or was when <c>known_at</c> is given.</summary>
+    public DateTimeOffset? AsOf { get; init; }
+
+    /// <summary>As far as it had been told by this time; all that is known when absent.</summary>
+    public DateTimeOffset? KnownAt { get; init; }
+
     /// <summary><c>hybrid</c> (when absent), <c>semantic</c> or <c>lexical</c>.</summary>
     public string? Mode { get; init; }
 
@@ -112,6 +118,26 @@ public sealed record SearchItem
 
     /// <summary>When it was said.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>From when on it is true, where that was said.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <summary>Until when, exclusive; absent while no end is known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ValidUntil { get; init; }
+
+    /// <summary>Until when it was taken to be so, of what was told otherwise later.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? KnownUntil { get; init; }
+
+    /// <summary>When it was last confirmed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    /// <summary>True when it should be asked again whether it is still so.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? ReviewDue { get; init; }
 
     /// <summary>The turns around it, in order, when <c>neighbors</c> asks for them.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -1,4 +1,4 @@
-using Memoir.Server.Tenants;
+using Memoir.Kit.Data;
 using Memoir.Kit.Hosting;
 using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
@@ -6,6 +6,7 @@ using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Questions;
+using Memoir.Server.Tenants;
 using Memoir.Server.Wire;
 using Microsoft.Extensions.Options;
 
@@ -66,8 +67,9 @@ internal static class RecallFeature
         }
 
         var most = http.RequestServices.GetRequiredService<IOptions<RecallOptions>>().Value.MaxResults;
-        var question = SearchQuery.Check(request, most);
+        var now = http.RequestServices.GetRequiredService<TimeProvider>().Now();
+        var question = SearchQuery.Check(request, most, now);
         var answer = await recall.SearchAsync(tenant, question, ct);
-        return Answer.Ok(SearchAnswer.Of(answer, question), WireJson.Of<SearchResponse>());
+        return Answer.Ok(SearchAnswer.Of(answer, question, now), WireJson.Of<SearchResponse>());
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall.Search;
 
 namespace Memoir.Server.Recall;
@@ -34,6 +35,9 @@ internal sealed record RecallQuestion(string Query)
     public DateTimeOffset? Until { get; init; }
 
     public bool IncludeArchived { get; init; }
+
+    /// <summary>What was true, and known, at another moment; null for what is true now.</summary>
+    public Moment? Moment { get; init; }
 
     /// <summary>Turns before and after each hit to return with it.</summary>
     public int Neighbours { get; init; }

@@ -5,16 +5,16 @@ namespace Memoir.Server.Recall;
 /// <summary>From what was recalled to the wire's answer.</summary>
 internal static class SearchAnswer
 {
-    public static SearchResponse Of(RecallAnswer answer, RecallQuestion question) => new()
+    public static SearchResponse Of(RecallAnswer answer, RecallQuestion question, DateTimeOffset now) => new()
     {
         Total = answer.Items.Count,
-        Items = [.. answer.Items.Select(item => ItemOf(item, question))],
+        Items = [.. answer.Items.Select(item => ItemOf(item, question, now))],
         Degraded = answer.DegradedReason is null ? null : true,
         DegradedReason = answer.DegradedReason,
         Truncated = answer.IsCut ? true : null,
     };
 
-    private static SearchItem ItemOf(RecalledMemory item, RecallQuestion question)
+    private static SearchItem ItemOf(RecalledMemory item, RecallQuestion question, DateTimeOffset now)
     {
         var memory = item.Memory;
         return new SearchItem
@@ -32,6 +32,11 @@ internal static class SearchAnswer
             UserId = memory.UserId,
             Metadata = StoredJson.Element(memory.Metadata),
             CreatedAt = memory.OccurredAt,
+            ValidFrom = memory.ValidFrom,
+            ValidUntil = memory.ValidUntil,
+            KnownUntil = memory.KnownUntil,
+            VerifiedAt = memory.VerifiedAt,
+            ReviewDue = memory.ReviewAfter <= now ? true : null,
             Neighbors = question.Neighbours == 0
                 ? null
                 : [.. item.Neighbours.Select(n => new SearchNeighbor(n.Id, n.Role, n.Name, n.Content, n.OccurredAt))],

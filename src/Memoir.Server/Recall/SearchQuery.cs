@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Memoir.Server.Memories.Periods;
 using Memoir.Kit.Http;
 using Memoir.Server.Recall.Search;
 using Memoir.Server.Wire;
@@ -13,7 +14,7 @@ internal static class SearchQuery
     public static readonly string[] Names =
     [
         "tenant_id", "query", "top_k", "conversation_id", "user_id", "role", "type", "importance_min", "since", "until",
-        "include_archived", "mode", "neighbors", "explain",
+        "include_archived", "mode", "neighbors", "explain", "as_of", "known_at",
     ];
 
     public static SearchRequest Read(HttpRequest request)
@@ -34,11 +35,13 @@ internal static class SearchQuery
             Mode = QueryValues.Text(request, "mode"),
             Neighbors = QueryValues.Whole(request, "neighbors", 0, 10),
             Explain = QueryValues.Flag(request, "explain"),
+            AsOf = QueryValues.Time(request, "as_of"),
+            KnownAt = QueryValues.Time(request, "known_at"),
         };
     }
 
     /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
-    public static RecallQuestion Check(SearchRequest request, int mostResults)
+    public static RecallQuestion Check(SearchRequest request, int mostResults, DateTimeOffset now)
     {
         var checks = new FieldChecks()
             .Length("query", request.Query, 1, 4096)
@@ -75,6 +78,7 @@ internal static class SearchQuery
             Since = request.Since,
             Until = request.Until,
             IncludeArchived = request.IncludeArchived ?? false,
+            Moment = Moment.Of(request.AsOf, request.KnownAt, now),
             Neighbours = request.Neighbors ?? 0,
             Filter = request.Filter,
             SimilarityWeight = request.Weights?.Similarity ?? 0.7,

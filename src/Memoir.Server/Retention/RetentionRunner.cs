@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
@@ -100,12 +101,14 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
             await MemoryVectors.ForgetAsync(session, memory.Sequence);
             if (item.Decision.Action == RetentionAction.Delete)
             {
+                await MemoryPeriods.ForgetAsync(session, write, memory.Id);
                 await RetentionStore.DeleteAsync(session, memory.Id);
                 await write.RemoveAsync(memory.Sequence, memory.Version + 1);
                 deleted.Add(memory.ArchiveFile);
                 continue;
             }
 
+            await MemoryPeriods.HideAsync(session, write, memory.Id);
             await RetentionStore.ArchiveAsync(session, memory.Sequence, run.StartedAt);
             await write.ReplaceAsync(item.Analysed!, memory.Version + 1, "", GenerationVector.None);
             archived++;

@@ -44,6 +44,11 @@ internal sealed class CounterReservations(Database database, TimeProvider time)
         return Keep(session, taken, before);
     }
 
+    /// <summary>Takes more places, beyond those that the write began with.</summary>
+    /// <returns>The counters as they are after it.</returns>
+    public async Task<TenantCounters> TakeMoreAsync(Session session, TenantCounters counters, int sequences) =>
+        Keep(session, await counters.TakeMoreAsync(session, sequences), before: null);
+
     private TenantCounters Keep(Session session, TenantCounters taken, TenantCounters? before)
     {
         session.Notes.Keep(taken);

@@ -63,6 +63,13 @@ internal record TenantCounters
         return this with { LastSequence = LastSequence + sequences, LastChange = LastChange + 1 };
     }
 
+    /// <summary>Takes more places in the tenant's order for a write that has some already.</summary>
+    public async Task<TenantCounters> TakeMoreAsync(Session session, int sequences)
+    {
+        await session.SendAsync("UPDATE tenants SET last_sequence = last_sequence + @sequences WHERE tenant_id = @Tenant", new { sequences });
+        return this with { LastSequence = LastSequence + sequences };
+    }
+
     /// <summary>What they were before a write took so many places.</summary>
     public TenantCounters Before(int sequences) => this with { LastSequence = LastSequence - sequences, LastChange = LastChange - 1 };
 

@@ -32,6 +32,12 @@ internal sealed class MemoryAnswers(MemoryReader memories, TimeProvider time)
         CreatedAt = memory.Key is null ? memory.OccurredAt : memory.StoredAt,
         UpdatedAt = memory.UpdatedAt,
         ExpiresAt = memory.ExpiresAt,
+        ValidFrom = memory.ValidFrom,
+        ValidUntil = memory.ValidUntil,
+        KnownUntil = memory.KnownUntil,
+        VerifiedAt = memory.VerifiedAt,
+        ReviewAfter = memory.ReviewAfter,
+        ReviewDue = memory.ReviewAfter <= time.GetUtcNow() ? true : null,
         ArchivedAt = memory.ArchivedAt,
         Similarity = similarity,
     };

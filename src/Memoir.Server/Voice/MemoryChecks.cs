@@ -42,6 +42,11 @@ internal static partial class MemoryChecks
         var tags = Categories(checks, request.Categories);
         var metadata = MetadataRules.Check(checks, request.Metadata);
         var life = Life(checks, request.TtlDays, isKeyed ? UsualLife : null);
+        if (request.ValidUntil <= (request.ValidFrom ?? now))
+        {
+            checks.Add("valid_until", request.ValidFrom is null ? "must be later than now, unless valid_from says since when" : "must be later than valid_from");
+        }
+
         checks.ThrowIfAny();
         return new NewMemory
         {
@@ -55,6 +60,9 @@ internal static partial class MemoryChecks
             Scope = request.UserId is null ? MemoryScope.Shared : MemoryScope.User,
             ImportanceOverride = request.Importance,
             Source = request.Source,
+            ValidFrom = request.ValidFrom,
+            ValidUntil = request.ValidUntil,
+            ReviewAfter = request.ReviewAfter,
             ExpiresAt = life is { } days ? now.AddDays(days) : null,
         };
     }
@@ -68,6 +76,7 @@ internal static partial class MemoryChecks
         var tags = Categories(checks, request.Categories);
         Json? metadata = request.Metadata is { ValueKind: not JsonValueKind.Null } ? MetadataRules.Check(checks, request.Metadata) : null;
         var life = Life(checks, request.TtlDays, usual: null);
+        var (validFrom, validUntil, reviewAfter) = (Time("valid_from", request.ValidFrom), Time("valid_until", request.ValidUntil), Time("review_after", request.ReviewAfter));
         var importance = request.Importance;
         if (importance.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.Number))
         {
@@ -77,7 +86,7 @@ internal static partial class MemoryChecks
         BoundedNumbers.Require("importance", importance);
         double? weight = importance.ValueKind is JsonValueKind.Number ? importance.GetDouble() : null;
         checks.Range("importance", weight, 0, 1).ThrowIfAny();
-        return memory => Same(request, memory) with
+        return memory => Dated(Same(request, memory) with
         {
             Value = given is null || memory.Value is not null ? value ?? memory.Value : throw ProblemException.Field("value", "belongs to memories that were stored with one; this one has content"),
             Content = request.Content is null ? given is { } words ? Content(memory.Key ?? memory.Type, words) : memory.Content
@@ -87,8 +96,11 @@ internal static partial class MemoryChecks
             Metadata = metadata ?? memory.Metadata,
             Source = request.Source ?? memory.Source,
             ImportanceOverride = importance.ValueKind is JsonValueKind.Undefined ? memory.ImportanceOverride : weight,
+            ValidFrom = request.ValidFrom.ValueKind is JsonValueKind.Undefined ? memory.ValidFrom : validFrom,
+            ValidUntil = request.ValidUntil.ValueKind is JsonValueKind.Undefined ? memory.ValidUntil : validUntil,
+            ReviewAfter = request.ReviewAfter.ValueKind is JsonValueKind.Undefined ? memory.ReviewAfter : reviewAfter,
             ExpiresAt = request.TtlDays.ValueKind is JsonValueKind.Undefined ? memory.ExpiresAt : life is { } days ? now.AddDays(days) : null,
-        };
+        });
     }
 
     /// <exception cref="ProblemException">422 with every field that breaks its rule.</exception>
@@ -111,6 +123,19 @@ internal static partial class MemoryChecks
             Metadata = metadata,
         };
     }
+
+    /// <summary>A time that may be given as <c>null</c>, too.</summary>
+    /// <exception cref="ProblemException">400: it is none.</exception>
+    public static DateTimeOffset? Time(string name, JsonElement given) => given.ValueKind switch
+    {
+        JsonValueKind.Undefined or JsonValueKind.Null => null,
+        JsonValueKind.String when WireInstant.TryParse(given.GetString()!, out var at) => at,
+        _ => throw ProblemException.Body(name, "must be a date and time with an offset, such as 2026-01-31T09:00:00Z, or null"),
+    };
+
+    private static Memory Dated(Memory memory) => memory.ValidUntil <= (memory.ValidFrom ?? memory.OccurredAt)
+        ? throw ProblemException.Field("valid_until", "must be later than valid_from, or than when it was said")
+        : memory;
 
     private static Memory Same(ChangeMemoryRequest request, Memory memory)
     {

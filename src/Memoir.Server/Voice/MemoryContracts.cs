@@ -24,6 +24,15 @@ public sealed record StoreMemoryRequest
     /// <summary>Whole days from now on until it is not returned any more, 1..36,500; <c>null</c> for never. Absent: 365 of a value, never of plain content.</summary>
     public JsonElement TtlDays { get; init; }
 
+    /// <summary>From when on it is true, inclusive; absent: from now on.</summary>
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <summary>Until when, exclusive and later than <c>valid_from</c>; absent: until something else is said under the key.</summary>
+    public DateTimeOffset? ValidUntil { get; init; }
+
+    /// <summary>From when on it should be asked again whether it is still so.</summary>
+    public DateTimeOffset? ReviewAfter { get; init; }
+
     /// <summary>1..255 characters; whom it is about. Absent: it is shared by all users.</summary>
     public string? UserId { get; init; }
 
@@ -57,6 +66,15 @@ public sealed record ChangeMemoryRequest
 
     /// <summary>From now on, 1..36,500; <c>null</c> for never.</summary>
     public JsonElement TtlDays { get; init; }
+
+    /// <summary>A time; <c>null</c> for when it was said.</summary>
+    public JsonElement ValidFrom { get; init; }
+
+    /// <summary>A time later than <c>valid_from</c>; <c>null</c> for no end.</summary>
+    public JsonElement ValidUntil { get; init; }
+
+    /// <summary>A time; <c>null</c> for none.</summary>
+    public JsonElement ReviewAfter { get; init; }
 
     public IReadOnlyList<string>? Categories { get; init; }
 
@@ -106,6 +124,29 @@ public sealed record MemoryResponse
     public required DateTimeOffset UpdatedAt { get; init; }
 
     public required DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>From when on it is true; absent where nobody said so: then since it was said.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ValidFrom { get; init; }
+
+    /// <summary>Until when it is true, exclusive; absent while no end is known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ValidUntil { get; init; }
+
+    /// <summary>Until when it was taken to be so, of what was told otherwise later; absent of what still is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? KnownUntil { get; init; }
+
+    /// <summary>When it was last confirmed; absent when it never was since <c>updated_at</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? VerifiedAt { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? ReviewAfter { get; init; }
+
+    /// <summary>True from <c>review_after</c> on; else absent.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? ReviewDue { get; init; }
 
     /// <summary>Since when it is in the archive; absent while it is not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -163,7 +204,24 @@ public sealed record RestoreMemoryRequest
 }
 
 /// <summary>A memory as it was before a change.</summary>
-public sealed record MemoryVersionResponse(long Version, string Action, string Actor, DateTimeOffset At, JsonElement Memory);
+/// <param name="Version">Counts from 1.</param>
+/// <param name="Action">What ended it.</param>
+/// <param name="Actor">The credential that ended it.</param>
+/// <param name="At">When it was ended.</param>
+/// <param name="Memory">What it said.</param>
+/// <param name="Periods">When that was true and known, the oldest first; none of versions before there were periods.</param>
+public sealed record MemoryVersionResponse(
+    long Version, string Action, string Actor, DateTimeOffset At, JsonElement Memory, IReadOnlyList<PeriodResponse> Periods);
+
+/// <summary>What was said was true from <c>valid_from</c> until <c>valid_until</c>, as we knew from <c>known_from</c> until <c>known_until</c>; <c>null</c> for no end.</summary>
+public sealed record PeriodResponse(DateTimeOffset ValidFrom, DateTimeOffset? ValidUntil, DateTimeOffset KnownFrom, DateTimeOffset? KnownUntil);
+
+/// <summary>Body of <c>POST /v1/memories/{id}/confirm</c>.</summary>
+public sealed record ConfirmMemoryRequest
+{
+    /// <summary>From when on it should be asked again; <c>null</c> for never. Absent: as it was, unless that time has come.</summary>
+    public JsonElement ReviewAfter { get; init; }
+}
 
 /// <summary>A page of a memory's earlier versions, newest first.</summary>
 public sealed record MemoryHistory(IReadOnlyList<MemoryVersionResponse> Items, string? NextCursor);
@@ -215,6 +273,7 @@ public sealed record Retrieved(bool Success, IReadOnlyList<MemoryResponse> Memor
 [JsonSerializable(typeof(MemoryList))]
 [JsonSerializable(typeof(UserMemoryList))]
 [JsonSerializable(typeof(SharedMemoryList))]
+[JsonSerializable(typeof(ConfirmMemoryRequest))]
 [JsonSerializable(typeof(RestoreMemoryRequest))]
 [JsonSerializable(typeof(MemoryHistory))]
 [JsonSerializable(typeof(StoreTurnRequest))]

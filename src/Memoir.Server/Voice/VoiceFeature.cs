@@ -41,7 +41,7 @@ internal static class VoiceFeature
         memories.MapGet("", ListAsync).RequireScope(Scopes.Read)
             .WithSummary("List memories, newest first, or find those that answer a query, with counts by type.")
             .Describe<MemoryList>(StatusCodes.Status200OK)
-            .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor", "memory_type", "user_id", "query"]));
+            .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor", "memory_type", "user_id", "query", "as_of", "known_at"]));
         memories.MapPost("", StoreAsync).RequireScope(Scopes.Write)
             .WithSummary("Store a memory by key and value, or as plain content; without a user it is shared by all.")
             .Describe<StoreMemoryRequest, MemoryStored>(StatusCodes.Status200OK).TakesIdempotencyKey().AnswersLocation();
@@ -58,14 +58,15 @@ internal static class VoiceFeature
         memories.MapGet("/user/{userId}", ListOfUserAsync).RequireScope(Scopes.Read)
             .WithSummary("List what is known of a user, newest first, or what of it answers a query; with what is shared by all.")
             .Describe<UserMemoryList>(StatusCodes.Status200OK)
-            .WithMetadata(new QueryParameters(["tenant_id", "query", "limit", "include_shared"]));
+            .WithMetadata(new QueryParameters(["tenant_id", "query", "limit", "include_shared", "as_of", "known_at"]));
         memories.MapGet("/shared", ListSharedAsync).RequireScope(Scopes.Read)
             .WithSummary("List what is shared by all, newest first, or what of it answers a query.")
             .Describe<SharedMemoryList>(StatusCodes.Status200OK)
-            .WithMetadata(new QueryParameters(["tenant_id", "query", "limit"]));
+            .WithMetadata(new QueryParameters(["tenant_id", "query", "limit", "as_of", "known_at"]));
         memories.MapGet("/{id:guid}", FindAsync).RequireScope(Scopes.Read)
-            .WithSummary("Read one memory.")
-            .Describe<MemoryResponse>(StatusCodes.Status200OK);
+            .WithSummary("Read one memory: what it says now, or said at another moment.")
+            .Describe<MemoryResponse>(StatusCodes.Status200OK)
+            .WithMetadata(new QueryParameters(["tenant_id", "as_of", "known_at"]));
         memories.MapPatch("/{id:guid}", ChangeAsync).RequireScope(Scopes.Write)
             .WithSummary("Change a memory; the old version is kept.")
             .Describe<ChangeMemoryRequest, MemoryResponse>(StatusCodes.Status200OK).MayRefuse(Problem.Conflict);
@@ -75,13 +76,7 @@ internal static class VoiceFeature
         memories.MapDelete("/{id:guid}", ForgetAsync).RequireScope(Scopes.Write)
             .WithSummary("Delete a memory with its versions; 409 when a legal hold covers it.")
             .Describe<MemoryDeleted>(StatusCodes.Status200OK).MayRefuse(Problem.Conflict);
-        memories.MapGet("/{id:guid}/history", ListVersionsAsync).RequireScope(Scopes.Read)
-            .WithSummary("What a memory was before its changes, newest first.")
-            .Describe<MemoryHistory>(StatusCodes.Status200OK)
-            .WithMetadata(new QueryParameters(["tenant_id", "limit", "cursor"]));
-        memories.MapPost("/{id:guid}/restore", RestoreAsync).RequireScope(Scopes.Write)
-            .WithSummary("Make what an older version said what the memory says; what it said until then is kept.")
-            .Describe<RestoreMemoryRequest, MemoryResponse>(StatusCodes.Status200OK).MayRefuse(Problem.Conflict);
+        memories.MapHistory();
         app.MapTurns();
     }
 
@@ -163,17 +158,18 @@ internal static class VoiceFeature
         var (type, user, query) = (QueryValues.Text(request, "memory_type"), QueryValues.Text(request, "user_id"), QueryValues.Text(request, "query"));
         new FieldChecks().Length("memory_type", type, 1, 64).Length("user_id", user, 1, 255).Length("query", query, 1, 4096).ThrowIfAny();
         var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var page = Page.From(request, $"memories\n{tenant}\n{type}\n{user}\n{query}", values: 1);
+        var moment = VoiceRequests.MomentOf(http);
+        var page = Page.From(request, $"memories\n{tenant}\n{type}\n{user}\n{query}\n{QueryValues.Text(request, "as_of")}\n{QueryValues.Text(request, "known_at")}", values: 1);
         var found = new Found([], null);
         string? next = null;
         if (query is not null)
         {
-            found = await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = page.Limit, Type = type, UserId = user }, answers, ct);
+            found = await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = page.Limit, Type = type, UserId = user, Moment = moment }, answers, ct);
         }
         else
         {
             var below = page.After is { } values ? Cursor.Place(values[0]) : long.MaxValue;
-            var listed = await lists.ListAsync(tenant, new MemoryFilter { Type = type, UserId = user, Below = below }, page.Limit + 1, ct);
+            var listed = await lists.ListAsync(tenant, new MemoryFilter { Type = type, UserId = user, Moment = moment, Below = below }, page.Limit + 1, ct);
             var shown = listed.Items.Take(page.Limit).ToList();
             found = new Found([.. shown.Select(answers.Of)], null);
             next = listed.IsCut || listed.Items.Count > page.Limit ? page.Next(shown[^1].Sequence.ToString(CultureInfo.InvariantCulture)) : null;
@@ -192,13 +188,14 @@ internal static class VoiceFeature
         var query = QueryValues.Text(http.Request, "query");
         new FieldChecks().Length("user_id", userId, 1, 255).Length("query", query, 1, 4096).ThrowIfAny();
         var limit = QueryValues.Whole(http.Request, "limit", 1, 200) ?? 10;
+        var moment = VoiceRequests.MomentOf(http);
         var withShared = QueryValues.Flag(http.Request, "include_shared") ?? true;
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var found = query is not null
-            ? await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = limit, UserId = userId, IncludeShared = withShared }, answers, ct)
+            ? await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = limit, UserId = userId, IncludeShared = withShared, Moment = moment }, answers, ct)
             : new Found([.. (withShared
-                ? await lists.ListWithSharedAsync(tenant, userId, limit, ct)
-                : (await lists.ListAsync(tenant, new MemoryFilter { UserId = userId }, limit, ct)).Items).Select(answers.Of)], null);
+                ? await lists.ListWithSharedAsync(tenant, userId, moment, limit, ct)
+                : (await lists.ListAsync(tenant, new MemoryFilter { UserId = userId, Moment = moment }, limit, ct)).Items).Select(answers.Of)], null);
         var list = new UserMemoryList(userId, found.Items, found.Items.Count) { Degraded = found.IsDegraded, DegradedReason = found.DegradedReason };
         return Answer.Ok(list, WireJson.Of<UserMemoryList>());
     }
@@ -209,17 +206,21 @@ internal static class VoiceFeature
         var query = QueryValues.Text(http.Request, "query");
         new FieldChecks().Length("query", query, 1, 4096).ThrowIfAny();
         var limit = QueryValues.Whole(http.Request, "limit", 1, 200) ?? 20;
+        var moment = VoiceRequests.MomentOf(http);
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var found = query is not null
-            ? await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = limit, SharedAlone = true }, answers, ct)
-            : new Found([.. (await lists.ListAsync(tenant, new MemoryFilter { SharedAlone = true }, limit, ct)).Items.Select(answers.Of)], null);
+            ? await SearchAsync(http, tenant, new RecallQuestion(query) { TopK = limit, SharedAlone = true, Moment = moment }, answers, ct)
+            : new Found([.. (await lists.ListAsync(tenant, new MemoryFilter { SharedAlone = true, Moment = moment }, limit, ct)).Items.Select(answers.Of)], null);
         var list = new SharedMemoryList(found.Items, found.Items.Count) { Degraded = found.IsDegraded, DegradedReason = found.DegradedReason };
         return Answer.Ok(list, WireJson.Of<SharedMemoryList>());
     }
 
     private static async Task<IResult> FindAsync(HttpContext http, Guid id, MemoryService memories, MemoryAnswers answers, CancellationToken ct)
     {
-        var found = await memories.FindAsync(Caller.Of(http).ActIn(http, stated: null), id, ct) ?? throw NoSuchMemory();
+        var tenant = Caller.Of(http).ActIn(http, stated: null);
+        var found = VoiceRequests.MomentOf(http) is { } moment
+            ? await memories.FindAsync(tenant, id, moment, ct) ?? throw ProblemException.NotFound("There is no such memory, or it said nothing then.")
+            : await memories.FindAsync(tenant, id, ct) ?? throw VoiceRequests.NoSuchMemory();
         return Answer.Ok(answers.Of(found), WireJson.Of<MemoryResponse>());
     }
 
@@ -229,36 +230,14 @@ internal static class VoiceFeature
         using var body = await http.ReadBodyAsync();
         var change = MemoryChecks.Check(WireJson.Parse<ChangeMemoryRequest>(body.Span), time.Now());
         var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var memory = await memories.ChangeAsync(tenant, id, change, VoiceRequests.WriterOf(http), ct) ?? throw NoSuchMemory();
+        var memory = await memories.ChangeAsync(tenant, id, change, VoiceRequests.WriterOf(http), ct) ?? throw VoiceRequests.NoSuchMemory();
         return Answer.Ok(answers.Of(memory), WireJson.Of<MemoryResponse>());
     }
 
     private static async Task<IResult> ForgetAsync(HttpContext http, Guid id, MemoryService memories, CancellationToken ct) =>
         await memories.ForgetAsync(Caller.Of(http).ActIn(http, stated: null), id, VoiceRequests.WriterOf(http), ct)
             ? Answer.Ok(new MemoryDeleted(true, "Memory deleted."), WireJson.Of<MemoryDeleted>())
-            : throw NoSuchMemory();
-
-    private static async Task<IResult> ListVersionsAsync(HttpContext http, Guid id, MemoryService memories, CancellationToken ct)
-    {
-        var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var page = Page.From(http.Request, $"memory\n{tenant}\n{id}", values: 1);
-        var below = page.After is { } values ? Cursor.Place(values[0]) : long.MaxValue;
-        var found = await memories.ListVersionsAsync(tenant, id, below, page.Limit + 1, ct) ?? throw NoSuchMemory();
-        var items = found.Items.Take(page.Limit)
-            .Select(v => new MemoryVersionResponse(v.Version, v.Action, v.Actor, v.At, StoredJson.Element(v.Snapshot))).ToList();
-        var next = found.IsCut || found.Items.Count > page.Limit ? page.Next(items[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
-        return Answer.Ok(new MemoryHistory(items, next), WireJson.Of<MemoryHistory>());
-    }
-
-    private static async Task<IResult> RestoreAsync(HttpContext http, Guid id, MemoryService memories, MemoryAnswers answers, CancellationToken ct)
-    {
-        using var body = await http.ReadBodyAsync();
-        var request = WireJson.Parse<RestoreMemoryRequest>(body.Span);
-        var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var memory = await memories.RestoreVersionAsync(tenant, id, request.Version, VoiceRequests.WriterOf(http), ct)
-            ?? throw ProblemException.NotFound("There is no such memory, or it has no such version.");
-        return Answer.Ok(answers.Of(memory), WireJson.Of<MemoryResponse>());
-    }
+            : throw VoiceRequests.NoSuchMemory();
 
     private static async Task<Found> SearchAsync(HttpContext http, Tenant tenant, RecallQuestion question, MemoryAnswers answers, CancellationToken ct)
     {
@@ -272,8 +251,6 @@ internal static class VoiceFeature
         var answer = await recall.SearchAsync(tenant, question with { TopK = Math.Min(question.TopK, most) }, ct);
         return new Found([.. answer.Items.Select(answers.Of)], answer.DegradedReason);
     }
-
-    private static ProblemException NoSuchMemory() => ProblemException.NotFound("There is no such memory.");
 
     /// <summary>What was listed, or found.</summary>
     private sealed record Found(IReadOnlyList<MemoryResponse> Items, string? DegradedReason)

@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Voice;
@@ -16,4 +17,11 @@ internal static class VoiceRequests
     /// <summary>An answer about a memory that was stored, with where it can be read.</summary>
     public static Answer Ok<T>(T value, Caller caller, Tenant tenant, Guid memory) =>
         Answer.Of(StatusCodes.Status200OK, value, WireJson.Of<T>(), caller.Locate($"/v1/memories/{memory}", tenant));
+
+    /// <summary>Which moment is asked about by <c>as_of</c> and <c>known_at</c>; null for now.</summary>
+    /// <exception cref="ProblemException">400: one of them is no time.</exception>
+    public static Moment? MomentOf(HttpContext http) => Moment.Of(
+        QueryValues.Time(http.Request, "as_of"), QueryValues.Time(http.Request, "known_at"), http.RequestServices.GetRequiredService<TimeProvider>().Now());
+
+    public static ProblemException NoSuchMemory() => ProblemException.NotFound("There is no such memory.");
 }

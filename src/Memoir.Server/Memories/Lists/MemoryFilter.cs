@@ -1,3 +1,5 @@
+using Memoir.Server.Memories.Periods;
+
 namespace Memoir.Server.Memories.Lists;
 
 /// <summary>Which memories a list shows: what is neither archived nor expired, newest first.</summary>
@@ -11,6 +13,9 @@ internal sealed record MemoryFilter
     public string? Type { get; init; }
 
     public string? ConversationId { get; init; }
+
+    /// <summary>What was true at another moment, or was known then; null for what is true now.</summary>
+    public Moment? Moment { get; init; }
 
     /// <summary>Only what stands before this place in the tenant's order.</summary>
     public long Below { get; init; } = long.MaxValue;

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 
 namespace Memoir.Server.Memories.Lists;
 
@@ -7,16 +8,16 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
 {
     /// <summary>Newest first, until one answer could not hold more.</summary>
     public Task<Portion<Memory>> ListAsync(Tenant tenant, MemoryFilter filter, int limit, CancellationToken ct) =>
-        database.ReadAsync(tenant, session => MemoryStore.ListAsync(session, filter, time.Now(), limit), ct);
+        database.ReadAsync(tenant, session => ListAsync(session, filter, time.Now(), limit), ct);
 
     /// <summary>A user's memories and what is shared by all, newest first.</summary>
-    public Task<IReadOnlyList<Memory>> ListWithSharedAsync(Tenant tenant, string userId, int limit, CancellationToken ct)
+    public Task<IReadOnlyList<Memory>> ListWithSharedAsync(Tenant tenant, string userId, Moment? moment, int limit, CancellationToken ct)
     {
         var now = time.Now();
         return database.ReadAsync<IReadOnlyList<Memory>>(tenant, async session =>
         {
-            var own = await MemoryStore.ListAsync(session, new MemoryFilter { UserId = userId }, now, limit);
-            var shared = await MemoryStore.ListAsync(session, new MemoryFilter { SharedAlone = true }, now, limit);
+            var own = await ListAsync(session, new MemoryFilter { UserId = userId, Moment = moment }, now, limit);
+            var shared = await ListAsync(session, new MemoryFilter { SharedAlone = true, Moment = moment }, now, limit);
 
             // One that had no room for all of its memories is silent about what is older than its last.
             var known = new[] { own, shared }.Where(part => part.IsCut).Select(part => part.Items[^1].Sequence).DefaultIfEmpty().Max();
@@ -38,6 +39,17 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
             var messages = await MemoryStore.CountAsync(session) - others.Sum(one => one.Count);
             return Ordered(messages > 0 ? [.. others, new TypeCount { Type = MemoryType.Message, Count = messages }] : others);
         }, ct);
+
+    /// <summary>The rows, and between them what was true though something else was told after it.</summary>
+    private static async Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
+    {
+        var rows = await MemoryStore.ListAsync(session, filter, now, limit);
+        var others = (await PeriodReader.ListAsync(session, filter, now, limit)).Where(memory => !memory.IsOverAt(now)).ToList();
+        var last = rows.IsCut ? rows.Items[^1].Sequence : long.MinValue;
+        return others.Count == 0
+            ? rows
+            : rows with { Items = [.. rows.Items.Concat(others.Where(memory => memory.Sequence > last)).OrderByDescending(memory => memory.Sequence).Take(limit)] };
+    }
 
     private static IReadOnlyList<TypeCount> Ordered(IReadOnlyList<TypeCount> counts) =>
         [.. counts.OrderByDescending(one => one.Count).ThenBy(one => one.Type, StringComparer.Ordinal)];

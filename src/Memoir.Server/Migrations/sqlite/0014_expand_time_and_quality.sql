@@ -16,6 +16,10 @@ CREATE TABLE memory_periods (
 
 CREATE INDEX memory_periods_memory ON memory_periods (tenant_id, memory_id, version);
 
+-- Of what is still known, the little that has not ended; and a user's, newest first.
+CREATE INDEX memory_periods_current ON memory_periods (tenant_id, COALESCE(valid_until, 9223372036854775807)) WHERE known_until IS NULL;
+CREATE INDEX memory_periods_user ON memory_periods (tenant_id, user_id, sequence) WHERE user_id IS NOT NULL;
+
 ALTER TABLE memories ADD COLUMN verified_at INTEGER;
 ALTER TABLE memories ADD COLUMN review_after INTEGER;
 

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Analytics;
 using Memoir.Server.Documents;
 using Memoir.Server.Recall.Indexes;
@@ -113,6 +114,7 @@ internal sealed class SubjectEraser
                 var write = await _indexes.BeginAsync(session);
                 foreach (var memory in doomed)
                 {
+                    await MemoryPeriods.ForgetAsync(session, write, memory.Id);
                     await write.RemoveAsync(memory.Sequence, memory.Version + 1);
                 }
 
@@ -138,7 +140,15 @@ internal sealed class SubjectEraser
             }
 
             await _database.WriteAsync(erasure.Tenant, async session =>
-                await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Versions = await SubjectStore.DeleteVersionsAsync(session, portion) }), ct);
+            {
+                var write = await _indexes.BeginAsync(session);
+                foreach (var (memory, version) in portion)
+                {
+                    await MemoryPeriods.ForgetAsync(session, write, memory, version);
+                }
+
+                await ErasureStore.AddAsync(session, erasure.Id, new ErasedCounts { Versions = await SubjectStore.DeleteVersionsAsync(session, portion) });
+            }, ct);
         }
 
         return true;

@@ -131,6 +131,21 @@ public sealed record VersionLine
     public required DateTimeOffset At { get; init; }
 
     public required JsonElement Snapshot { get; init; }
+
+    /// <summary>When that was true, and known; absent in exports of before there were periods.</summary>
+    public IReadOnlyList<ExchangedPeriod>? Periods { get; init; }
+}
+
+/// <summary>When what a version says was true, and from when to when that was known; all ends exclusive, null where there is none.</summary>
+public sealed record ExchangedPeriod
+{
+    public required DateTimeOffset KnownFrom { get; init; }
+
+    public DateTimeOffset? KnownUntil { get; init; }
+
+    public required DateTimeOffset ValidFrom { get; init; }
+
+    public DateTimeOffset? ValidUntil { get; init; }
 }
 
 /// <summary>What was asked, and how much was found: after all memories.</summary>

@@ -5,6 +5,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Analytics;
 using Memoir.Server.Documents;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Wire;
@@ -94,6 +95,7 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
     private async Task<long> WriteVersionsAsync(Export export, Guid memory, ArchivedText? text, ExportStream stream)
     {
         var (written, after) = (0L, 0L);
+        var periods = (await ReadAsync(export, session => PeriodReader.ListAsync(session, memory))).ToLookup(period => period.Version);
         while (true)
         {
             var portion = await ReadAsync(export, session => ExchangeStore.ListVersionsAsync(session, memory, after, PortionSize, PortionCharacters));
@@ -106,7 +108,7 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
                     continue; // It was somebody else's then.
                 }
 
-                await stream.WriteAsync(ExchangeLines.Write(LineOf(version)));
+                await stream.WriteAsync(ExchangeLines.Write(LineOf(version, periods[version.Version])));
                 written++;
             }
 
@@ -266,7 +268,7 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         Milliseconds = search.Milliseconds,
     };
 
-    private static VersionLine LineOf(ExchangedVersion version) => new()
+    private static VersionLine LineOf(ExchangedVersion version, IEnumerable<Period> periods) => new()
     {
         MemoryId = version.MemoryId,
         Version = version.Version,
@@ -274,6 +276,13 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
         Actor = version.Actor,
         At = version.At,
         Snapshot = StoredJson.Element(version.Snapshot),
+        Periods = [.. periods.Select(period => new ExchangedPeriod
+        {
+            KnownFrom = period.KnownFrom,
+            KnownUntil = period.KnownUntil,
+            ValidFrom = period.ValidFrom,
+            ValidUntil = period.ValidUntil,
+        })],
     };
 }
 

@@ -18,6 +18,9 @@ internal sealed class IncomingMemory(long number, ExchangedMemory memory)
 
     public List<ExchangedVersion> Versions { get; } = [];
 
+    /// <summary>By the version.</summary>
+    public Dictionary<long, IReadOnlyList<ExchangedPeriod>> Periods { get; } = [];
+
     /// <summary>Of the versions.</summary>
     public long Characters { get; set; }
 }
@@ -30,6 +33,9 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 {
     /// <summary>What the versions of one memory may hold, for they are stored with it.</summary>
     private const long MostCharacters = 32_000_000;
+
+    /// <summary>What one takes among them, about.</summary>
+    private const long CharactersOfAPeriod = 200;
 
     private readonly LineReader _lines = new(stream, ExchangeLines.LongestLine);
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -162,7 +168,8 @@ internal sealed class ImportLines(Stream stream) : IDisposable
                     return new IncomingMemory(_number, RowOf(ExchangeLines.Read<MemoryLine>(line)));
                 case VersionLine.Kind:
                     _read.Versions++;
-                    var version = RowOf(ExchangeLines.Read<VersionLine>(line));
+                    var read = ExchangeLines.Read<VersionLine>(line);
+                    var version = RowOf(read);
                     if (version.MemoryId != memory?.Memory.Id)
                     {
                         throw new ProblemException(Problem.InvalidBody, "memory_id: is not the memory of the lines before");
@@ -170,7 +177,8 @@ internal sealed class ImportLines(Stream stream) : IDisposable
 
                     RequireNext(memory, version);
                     memory.Versions.Add(version);
-                    memory.Characters += version.Snapshot.Text.Length;
+                    memory.Periods[version.Version] = read.Periods ?? [];
+                    memory.Characters += version.Snapshot.Text.Length + (memory.Periods[version.Version].Count * CharactersOfAPeriod);
                     return null;
                 case DocumentLine.Kind:
                     _read.Documents++;
@@ -341,6 +349,11 @@ internal sealed class ImportLines(Stream stream) : IDisposable
         if (line.Snapshot.ValueKind is not JsonValueKind.Object)
         {
             checks.Add("snapshot", "must be an object");
+        }
+
+        if (line.Periods?.Any(period => period is null || period.KnownUntil <= period.KnownFrom || period.ValidUntil <= period.ValidFrom) == true)
+        {
+            checks.Add("periods", "must end later than they begin");
         }
 
         BoundedNumbers.Require("snapshot", line.Snapshot);

@@ -3,6 +3,7 @@ using Memoir.Kit.Data;
 using Memoir.Server.Analytics;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Wire;
@@ -229,8 +230,27 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
         await ExchangeStore.InsertManyAsync(session, rows);
         await ExchangeStore.InsertVersionsAsync(session, [.. fresh.SelectMany(item => item.Versions)]);
+        foreach (var (incoming, row) in fresh.Zip(rows))
+        {
+            await MemoryPeriods.ImportAsync(session, write, CoreOf(row), [.. incoming.Versions.SelectMany(version => PeriodsOf(incoming, version))]);
+        }
+
         await vectors.RequestAsync(session, [.. rows.Where(row => row.EmbeddingStatus == EmbeddingStatus.Pending).Select(row => row.Id)]);
     }
+
+    private static IEnumerable<Period> PeriodsOf(IncomingMemory incoming, ExchangedVersion version) =>
+        incoming.Periods.GetValueOrDefault(version.Version, []).Select(period => MemorySnapshot.PeriodOf(CoreOf(incoming.Memory), version.Snapshot.Text, new Period
+        {
+            Sequence = 0, // Assigned in the write.
+            MemoryId = version.MemoryId,
+            Version = version.Version,
+            Type = incoming.Memory.Type,
+            Scope = incoming.Memory.Scope,
+            KnownFrom = period.KnownFrom,
+            KnownUntil = period.KnownUntil,
+            ValidFrom = period.ValidFrom,
+            ValidUntil = period.ValidUntil,
+        }));
 
     /// <summary>Without what an import decides, and with its metadata in one spelling.</summary>
     private static ExchangedMemory Comparable(ExchangedMemory memory) =>

@@ -9,7 +9,10 @@ internal sealed class MemoryColumns
     public const byte TellsTime = 8;
     public const byte Expires = 16;
 
-    public const int BytesEach = (3 * 8) + (8 * 4) + 2;
+    /// <summary>It has a beginning or an end, or is not known so any more: what is in <see cref="Periods"/>.</summary>
+    public const byte Timed = 32;
+
+    public const int BytesEach = (4 * 8) + (8 * 4) + 2;
 
     public MemoryColumns(int capacity, MemoryColumns? from = null)
     {
@@ -26,6 +29,8 @@ internal sealed class MemoryColumns
         Type = Grow(from?.Type, capacity);
         Role = Grow(from?.Role, capacity);
         State = Grow(from?.State, capacity);
+        KnownFrom = Grow(from?.KnownFrom, capacity);
+        Periods = from?.Periods is { } periods ? new PeriodColumns(capacity, periods) : null;
     }
 
     public int Capacity => Sequence.Length;
@@ -59,8 +64,23 @@ internal sealed class MemoryColumns
 
     public byte[] State { get; }
 
+    /// <summary>Since when we know it.</summary>
+    public long[] KnownFrom { get; }
+
+    /// <summary>Of those that are <see cref="Timed"/>; null while there are none, for most tenants have none.</summary>
+    public PeriodColumns? Periods { get; private set; }
+
+    public long BytesOfPeriods => Periods is null ? 0 : Capacity * 24L;
+
     public void Set(int ordinal, AnalysedMemory memory, int conversation, int user, int type, int firstUnit)
     {
+        var isTimed = memory.KnownUntilMicros != long.MaxValue || memory.ValidFromMicros != long.MinValue || memory.ValidUntilMicros != long.MaxValue;
+        if (isTimed)
+        {
+            SetPeriod(ordinal, memory.KnownUntilMicros, memory.ValidFromMicros, memory.ValidUntilMicros);
+        }
+
+        KnownFrom[ordinal] = memory.KnownFromMicros;
         Sequence[ordinal] = memory.Sequence;
         OccurredAt[ordinal] = memory.OccurredAtMicros;
         ExpiresAt[ordinal] = memory.ExpiresAtMicros;
@@ -69,7 +89,7 @@ internal sealed class MemoryColumns
         Type[ordinal] = type;
         Role[ordinal] = memory.Role;
         State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Asks ? Asks : 0)
-            | (memory.TellsTime ? TellsTime : 0) | (memory.ExpiresAtMicros != long.MaxValue ? Expires : 0));
+            | (memory.TellsTime ? TellsTime : 0) | (isTimed ? Timed : 0) | (memory.ExpiresAtMicros != long.MaxValue ? Expires : 0));
         Importance[ordinal] = memory.Importance;
         ImportanceOverride[ordinal] = memory.ImportanceOverride;
         FirstUnit[ordinal] = firstUnit;
@@ -77,10 +97,29 @@ internal sealed class MemoryColumns
         Next[ordinal] = -1;
     }
 
-    private static T[] Grow<T>(T[]? old, int capacity)
+    /// <summary>Before the ordinal is published: who sees it sees these.</summary>
+    public void SetPeriod(int ordinal, long knownUntil, long validFrom, long validUntil)
+    {
+        Periods ??= new PeriodColumns(Capacity);
+        Periods.KnownUntil[ordinal] = knownUntil;
+        Periods.ValidFrom[ordinal] = validFrom;
+        Periods.ValidUntil[ordinal] = validUntil;
+    }
+
+    internal static T[] Grow<T>(T[]? old, int capacity)
     {
         var grown = new T[capacity];
         old?.CopyTo(grown, 0);
         return grown;
     }
+}
+
+/// <summary>When memories are true and known, in Unix microseconds, where that is bounded.</summary>
+internal sealed class PeriodColumns(int capacity, PeriodColumns? from = null)
+{
+    public long[] KnownUntil { get; } = MemoryColumns.Grow(from?.KnownUntil, capacity);
+
+    public long[] ValidFrom { get; } = MemoryColumns.Grow(from?.ValidFrom, capacity);
+
+    public long[] ValidUntil { get; } = MemoryColumns.Grow(from?.ValidUntil, capacity);
 }

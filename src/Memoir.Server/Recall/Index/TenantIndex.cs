@@ -29,7 +29,7 @@ internal sealed partial class TenantIndex
     /// <summary>Memories that were replaced or removed and still take room until the index is rebuilt from a segment.</summary>
     public int DeadCount => Volatile.Read(ref _memories) - LiveCount;
 
-    public long EstimatedBytes => (_columns.Capacity * (long)MemoryColumns.BytesEach) + (_unitColumns.Memory.Length * (long)UnitColumns.BytesEach)
+    public long EstimatedBytes => (_columns.Capacity * (long)MemoryColumns.BytesEach) + _columns.BytesOfPeriods + (_unitColumns.Memory.Length * (long)UnitColumns.BytesEach)
         + _forward.Bytes + _terms.Bytes + _sequences.Bytes + (_postings.Length * 8L) + (_terms.Count * PostingList.BytesEach) + (_postingCapacity * 4L)
         + _conversations.Bytes + _users.Bytes + (_memories * 16L);
 

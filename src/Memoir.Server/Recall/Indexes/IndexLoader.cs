@@ -72,7 +72,7 @@ internal sealed partial class IndexLoader(
         meters.IndexLoaded();
         return loaded;
 
-        void Put(Memory row, AnalysedMemory memory) => loaded.Put(memory, row.Version, default);
+        void Put(Memory row, AnalysedMemory memory) => loaded.Put(memory, row.IndexVersion, default);
     }
 
     [LoggerMessage(LogLevel.Warning, "A stored index segment is damaged; the index is built from the memories again.")]

@@ -8,14 +8,22 @@ namespace Memoir.Server.Recall.Indexes;
 /// What one transaction changes in its tenant's index. It has one number in the order of the tenant's changes, and
 /// reaches an index in memory as one step, after all steps before it.
 /// </summary>
-internal sealed class IndexWrite(Session session, TenantCounters counters, MemoryVectors vectors)
+internal sealed class IndexWrite(Session session, TenantCounters counters, CounterReservations reservations, MemoryVectors vectors)
 {
     private readonly List<Action<LoadedIndex>> _steps = [];
 
     /// <summary>The tenant's counters as they are after this write.</summary>
-    public TenantCounters Counters => counters;
+    public TenantCounters Counters { get; private set; } = counters;
 
     public int Count => _steps.Count;
+
+    /// <summary>Takes more places in the tenant's order than it began with.</summary>
+    /// <returns>The first of them.</returns>
+    public async Task<long> TakePlacesAsync(int count)
+    {
+        Counters = await reservations.TakeMoreAsync(session, Counters, count);
+        return Counters.LastSequence - count + 1;
+    }
 
     /// <summary>A memory that is new in this transaction.</summary>
     public void Add(AnalysedMemory memory, long version, string content) =>
@@ -24,7 +32,7 @@ internal sealed class IndexWrite(Session session, TenantCounters counters, Memor
     /// <summary>A memory that was changed in this transaction, with its vector where one is stored. One in the archive has none.</summary>
     public async Task ReplaceAsync(AnalysedMemory memory, long version, string content, GenerationVector stored)
     {
-        var change = new IndexChange(version, counters.LastChange);
+        var change = new IndexChange(version, Counters.LastChange);
         await IndexStore.MarkChangedAsync(session, memory.Sequence, change);
         _steps.Add(index => index.Put(memory, version, memory.Archived ? [] : VectorFor(index, content, stored), change));
     }
@@ -33,7 +41,7 @@ internal sealed class IndexWrite(Session session, TenantCounters counters, Memor
     /// <param name="version">One more than its last version.</param>
     public async Task RemoveAsync(long sequence, long version)
     {
-        var change = new IndexChange(version, counters.LastChange);
+        var change = new IndexChange(version, Counters.LastChange);
         await IndexStore.MarkChangedAsync(session, sequence, change);
         _steps.Add(index => index.Remove(sequence, change));
     }

@@ -49,7 +49,7 @@ internal sealed class RecallIndexes
     public async Task<IndexWrite> BeginAsync(Session session, int sequences = 0)
     {
         var tenant = session.Tenant;
-        var write = new IndexWrite(session, await _reservations.ReserveAsync(session, sequences), _vectors);
+        var write = new IndexWrite(session, await _reservations.ReserveAsync(session, sequences), _reservations, _vectors);
 
         // Before its commit nobody can have this write: an index that is as far was built on what the database has lost.
         var lost = Peek(tenant) is { } index && index.Has(write.Counters) ? index : null;

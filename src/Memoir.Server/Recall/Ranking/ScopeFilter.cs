@@ -18,6 +18,9 @@ internal sealed class ScopeFilter
     private readonly long _since = long.MinValue;
     private readonly long _until = long.MaxValue;
     private readonly long _now;
+    private readonly long _asOf;
+    private readonly long _knownAt;
+    private readonly bool _isThen;
     private readonly bool _isNarrow;
     private readonly byte _refused;
     private readonly uint[]? _filtered;
@@ -27,6 +30,9 @@ internal sealed class ScopeFilter
         _columns = view.Columns;
         _memories = view.Memories;
         _now = Analyzer.Micros(scope.Now);
+        _isThen = scope.Moment is not null;
+        _asOf = scope.Moment is { } then ? Analyzer.Micros(then.AsOf) : _now;
+        _knownAt = scope.Moment is { } known ? Analyzer.Micros(known.KnownAt) : _now;
         _refused = scope.IncludeArchived ? MemoryColumns.Dead : (byte)(MemoryColumns.Dead | MemoryColumns.Archived);
         _since = scope.Since is { } since ? Analyzer.Micros(since) : long.MinValue;
         _until = scope.Until is { } until ? CeilingMicros(until) : long.MaxValue;
@@ -52,7 +58,7 @@ internal sealed class ScopeFilter
             Narrow(matching);
         }
 
-        _isNarrow = scope.Since is not null || scope.Until is not null || _user != Anyone || _conversation != Anyone || _filtered is not null;
+        _isNarrow = scope.Since is not null || scope.Until is not null || _isThen || _user != Anyone || _conversation != Anyone || _filtered is not null;
     }
 
     /// <summary>Ordinals outside of which nothing is allowed; null when the scope names no list.</summary>
@@ -62,6 +68,7 @@ internal sealed class ScopeFilter
         (uint)ordinal < (uint)_memories
         && (_columns.State[ordinal] & _refused) == 0
         && (!_isNarrow || IsWithin(ordinal))
+        && ((_columns.State[ordinal] & MemoryColumns.Timed) == 0 || IsTrue(ordinal, _columns.Periods!))
         && ((_columns.State[ordinal] & MemoryColumns.Expires) == 0 || _columns.ExpiresAt[ordinal] > _now);
 
     /// <summary>One bit per ordinal that is in scope and selected.</summary>
@@ -89,9 +96,21 @@ internal sealed class ScopeFilter
     private bool IsWithin(int ordinal) =>
         _columns.OccurredAt[ordinal] >= _since
         && _columns.OccurredAt[ordinal] < _until
+        && (!_isThen || WasSaid(ordinal))
         && (_user == Anyone || _columns.User[ordinal] == _user || _columns.User[ordinal] == _shared)
         && (_conversation == Anyone || _columns.Conversation[ordinal] == _conversation)
         && (_filtered is null || Array.BinarySearch(_filtered, (uint)ordinal) >= 0);
+
+    /// <summary>What is asked without a moment is what is true now: one that is not known so any more ends before that.</summary>
+    private bool IsTrue(int ordinal, PeriodColumns periods) =>
+        periods.ValidFrom[ordinal] <= _asOf && _asOf < periods.ValidUntil[ordinal]
+        && (_isThen ? _knownAt < periods.KnownUntil[ordinal] : periods.KnownUntil[ordinal] == long.MaxValue);
+
+    /// <summary>What has no beginning of its own is true since it was said.</summary>
+    private bool WasSaid(int ordinal) =>
+        _columns.KnownFrom[ordinal] <= _knownAt
+        && (_columns.OccurredAt[ordinal] <= _asOf
+            || ((_columns.State[ordinal] & MemoryColumns.Timed) != 0 && _columns.Periods!.ValidFrom[ordinal] != long.MinValue));
 
     private void Mark(ulong[] bits, int ordinal, Selection selection)
     {

@@ -8,7 +8,7 @@ namespace Memoir.Server.Recall.Segments;
 internal static class IndexSegment
 {
     /// <summary>Raised whenever the layout or the analysis of text changes; a segment of another version must be built anew.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>The low bits of a word hold its count less one; all of them set means that the word did not fit.</summary>
     public const int WordBits = 2;
@@ -47,6 +47,14 @@ internal static class IndexSegment
             if (expires)
             {
                 writer.Signed(columns.ExpiresAt[ordinal]);
+            }
+
+            writer.Signed(columns.KnownFrom[ordinal] - occurredAt);
+            if ((columns.State[ordinal] & MemoryColumns.Timed) != 0)
+            {
+                writer.Signed(columns.Periods!.KnownUntil[ordinal]);
+                writer.Signed(columns.Periods.ValidFrom[ordinal]);
+                writer.Signed(columns.Periods.ValidUntil[ordinal]);
             }
 
             writer.Fixed(columns.Importance[ordinal]);

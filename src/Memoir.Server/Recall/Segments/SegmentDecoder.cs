@@ -69,6 +69,12 @@ internal sealed class SegmentDecoder
             columns.Role[ordinal] = (MemoryRole)(flags & IndexSegment.RoleMask);
             columns.State[ordinal] = reader.Byte();
             columns.ExpiresAt[ordinal] = (flags & IndexSegment.HasExpiry) != 0 ? reader.Signed() : long.MaxValue;
+            columns.KnownFrom[ordinal] = occurredAt + reader.Signed();
+            if ((columns.State[ordinal] & MemoryColumns.Timed) != 0)
+            {
+                columns.SetPeriod(ordinal, reader.Signed(), reader.Signed(), reader.Signed());
+            }
+
             columns.Importance[ordinal] = reader.FixedFloat();
             columns.ImportanceOverride[ordinal] = (flags & IndexSegment.HasOverride) != 0 ? reader.FixedFloat() : float.NaN;
             columns.Conversation[ordinal] = reader.Count() - 1;

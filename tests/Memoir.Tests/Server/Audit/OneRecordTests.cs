@@ -38,6 +38,7 @@ public sealed class OneRecordTests : IAsyncLifetime
         { "PUT", "/v1/memories/{message}", """{"content":"other words"}""", "memory.change" },
         { "DELETE", "/v1/memories/{message}", null, "memory.forget" },
         { "POST", "/v1/memories/{changed}/restore", """{"version":1}""", "memory.change" },
+        { "POST", "/v1/memories/{message}/confirm", "{}", "memory.confirm" },
         { "POST", "/memory/store", """{"user_id":"ann","content":"x"}""", "memory.store" },
         { "POST", "/memory/{user}", """{"profile":{"name":"Ann"}}""", "document.create" },
         { "PATCH", "/memory/{user}", """{"profile":{"name":"Ann"}}""", "document.patch" },

@@ -26,19 +26,24 @@ public sealed class KilledBackupSqliteTests : IDisposable
 
         var backup = Path.Combine(_folder, "killed.backup");
         var left = new List<string>();
-        var delay = TimeSpan.FromMilliseconds(250);
-        while (!File.Exists(backup) && delay < TimeSpan.FromSeconds(20))
+        var more = TimeSpan.Zero;
+        while (!File.Exists(backup) && more < TimeSpan.FromSeconds(20))
         {
             await using var command = ServerProcess.Begin(data, [], "backup", "--to", backup);
             var ended = command.ExitAsync();
-            if (await Task.WhenAny(ended, Task.Delay(delay, Ct)) != ended)
+            while (!ended.IsCompleted && !File.Exists(backup + ".partial"))
+            {
+                await Task.Delay(1, Ct); // However fast the machine is: the first is killed while it writes.
+            }
+
+            if (await Task.WhenAny(ended, Task.Delay(more, Ct)) != ended)
             {
                 command.Kill();
                 await ended;
             }
 
             left.AddRange(Directory.GetFiles(_folder).Select(path => Path.GetFileName(path)!));
-            delay += TimeSpan.FromMilliseconds(40);
+            more += TimeSpan.FromMilliseconds(40);
         }
 
         Assert.Contains("killed.backup.partial", left);

@@ -27,6 +27,7 @@ public sealed class InterleavedWritesTests
         for (var step = 1; step <= 60; step++)
         {
             var process = random.Next(2) == 0 ? both.A : both.B;
+            both.A.Time.Advance(TimeSpan.FromMinutes(1));
             done += $"{(process == both.A ? 'A' : 'B')}: {await StepAsync(both, process, random, ids, step)}, ";
             if (step % stepsBetween == 0)
             {

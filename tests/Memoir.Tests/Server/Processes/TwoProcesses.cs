@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Recall.Search;
@@ -16,6 +17,9 @@ internal sealed class TwoProcesses : IAsyncDisposable
 {
     public static readonly Tenant Acme = new("acme");
 
+    /// <summary>Some minutes after a test began.</summary>
+    private static readonly DateTimeOffset Earlier = new(2026, 1, 15, 12, 20, 0, TimeSpan.Zero);
+
     private static readonly RecallQuestion[] Questions =
     [
         new("the kettle and the garden") { TopK = 20, Neighbours = 2, Explain = true },
@@ -23,6 +27,7 @@ internal sealed class TwoProcesses : IAsyncDisposable
         new("number three") { TopK = 10, Mode = RecallMode.Semantic, Explain = true },
         new("piano") { TopK = 5, ImportanceMin = 0.9 },
         new("the kettle and the garden") { TopK = 20, IncludeArchived = true, Explain = true },
+        new("the kettle and the garden") { TopK = 20, Moment = Moment.Of(null, Earlier, default), Explain = true },
     ];
 
     private TwoProcesses(TestApp a, TestApp b)
@@ -94,7 +99,7 @@ internal sealed class TwoProcesses : IAsyncDisposable
         foreach (var question in Questions)
         {
             var answer = await recall.SearchAsync(Acme, question, Ct);
-            answers.Add(JsonSerializer.Serialize(SearchAnswer.Of(answer, question)));
+            answers.Add(JsonSerializer.Serialize(SearchAnswer.Of(answer, question, DateTimeOffset.UtcNow)));
             answers.AddRange(answer.Items.Select(item => string.Create(
                 CultureInfo.InvariantCulture, $"{item.Memory.Sequence} version {item.Memory.Version}")));
         }

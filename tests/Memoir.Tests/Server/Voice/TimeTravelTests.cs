@@ -1,0 +1,342 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Memoir.Tests.Testing;
+using static Memoir.Tests.Testing.Wire;
+
+namespace Memoir.Tests.Server.Voice;
+
+/// <summary>What was true when, and what we had been told of it by then.</summary>
+public sealed class TimeTravelTests
+{
+    private const string City = "home_city";
+
+    public static TheoryData<TestEngine> Engines => TestEngines.All;
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_newer_statement_closes_the_older_one_and_both_are_found_at_their_times(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"valid_from\":\"2020-03-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromDays(10));
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""", ",\"valid_from\":\"2025-06-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromDays(1));
+
+        // Now, by all three ways.
+        Assert.Equal("home city: London", (await client.ReadAsync($"/v1/memories/{id}")).Text("content"));
+        Assert.Equal(["home city: London"], (await client.ReadAsync("/v1/memories")).Contents());
+        Assert.Equal(["home city: London"], (await client.ReadAsync("/v1/memories?query=home city")).Contents());
+        Assert.Equal(["home city: London"], (await SearchAsync(client, "")).Select(item => item.Text("content")!));
+
+        // In 2023 it was Paris, as we know now; nobody had told us of London by the 20th.
+        string[] moments = ["as_of=2023-01-01T00:00:00Z", "as_of=2025-12-01T00:00:00Z&known_at=2026-01-20T00:00:00Z", "known_at=2026-01-20T00:00:00Z"];
+        foreach (var moment in moments)
+        {
+            var then = await client.ReadAsync($"/v1/memories/{id}?{moment}");
+            Assert.Equal((id, "home city: Paris", "2020-03-01T00:00:00Z"), (then.Text("id"), then.Text("content"), then.Text("valid_from")));
+            Assert.Equal(["home city: Paris"], (await client.ReadAsync($"/v1/memories?{moment}")).Contents());
+            Assert.Equal(["home city: Paris"], (await client.ReadAsync($"/v1/memories?query=home city&{moment}")).Contents());
+            Assert.Equal(["home city: Paris"], (await client.ReadAsync($"/v1/memories/user/ann?{moment}")).Contents());
+            Assert.Equal(["home city: Paris"], (await client.ReadAsync($"/v1/memories/user/ann?query=Paris&{moment}")).Contents());
+            var found = Assert.Single(await SearchAsync(client, "&" + moment));
+            Assert.Equal((id, "home city: Paris"), (found.Text("message_id"), found.Text("content")));
+        }
+
+        // The interval that was closed is to be seen.
+        Assert.Equal("2025-06-01T00:00:00Z", (await client.ReadAsync($"/v1/memories/{id}?as_of=2023-01-01T00:00:00Z")).Text("valid_until"));
+        var version = Assert.Single((await client.ReadAsync($"/v1/memories/{id}/history")).Items());
+        Assert.Equal(
+            ["2020-03-01T00:00:00Z|null|2026-01-15T12:00:00Z|2026-01-25T12:00:00Z", "2020-03-01T00:00:00Z|2025-06-01T00:00:00Z|2026-01-25T12:00:00Z|null"],
+            version.GetProperty("periods").EnumerateArray().Select(period => string.Join(
+                '|', period.Text("valid_from"), period.Text("valid_until") ?? "null", period.Text("known_from"), period.Text("known_until") ?? "null")));
+
+        // Before it was true, and before we knew anything, there is nothing.
+        foreach (var moment in (string[])["as_of=2019-01-01T00:00:00Z", "known_at=2026-01-01T00:00:00Z"])
+        {
+            await (await client.GetAsync($"/v1/memories/{id}?{moment}", Ct)).FailedAsync(HttpStatusCode.NotFound, "not-found");
+            Assert.Empty((await client.ReadAsync($"/v1/memories?{moment}")).Found());
+            Assert.Empty(await SearchAsync(client, "&" + moment));
+        }
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Restoring_the_older_one_opens_its_interval_again(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"valid_from\":\"2020-03-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromDays(1));
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""", ",\"valid_from\":\"2025-06-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromDays(1));
+
+        await client.PostAsync($"/v1/memories/{id}/restore", """{"version":1}""");
+
+        foreach (var moment in (string[])["", "?as_of=2025-12-01T00:00:00Z", "?as_of=2021-12-01T00:00:00Z"])
+        {
+            var memory = await client.ReadAsync($"/v1/memories/{id}{moment}");
+            Assert.Equal(("home city: Paris", "2020-03-01T00:00:00Z"), (memory.Text("content"), memory.Text("valid_from")));
+            Assert.False(memory.TryGetProperty("valid_until", out _));
+        }
+
+        Assert.Equal("home city: London", (await client.ReadAsync($"/v1/memories/{id}?known_at=2026-01-16T13:00:00Z")).Text("content"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_begins_later_waits_and_what_has_ended_is_not_returned(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        await client.SayAsync("ann", "fact", City, """{"value":"Oslo"}""", ",\"valid_from\":\"2026-02-01T00:00:00Z\",\"valid_until\":\"2026-03-01T00:00:00Z\"");
+
+        async Task<string?> NowAsync()
+        {
+            var answer = await client.GetAsync($"/v1/memories/{id}", Ct);
+            var content = answer.StatusCode == HttpStatusCode.NotFound ? null : (await answer.JsonAsync(HttpStatusCode.OK)).Text("content");
+            string[] expected = content is null ? [] : [content];
+            Assert.Equal(expected, (await client.ReadAsync("/v1/memories")).Contents());
+            Assert.Equal(expected, (await client.ReadAsync("/v1/memories?query=home")).Contents());
+            Assert.Equal(expected, (await client.ReadAsync("/v1/memories/user/ann")).Contents());
+            return content;
+        }
+
+        Assert.Equal("home city: Paris", await NowAsync());
+        server.Time.Advance(TimeSpan.FromDays(20));
+        Assert.Equal("home city: Oslo", await NowAsync());
+        server.Time.Advance(TimeSpan.FromDays(30));
+        Assert.Equal("home city: Paris", await NowAsync());
+
+        // A change is one of what it says now, not of what was told last.
+        await ChangeAsync(client, id, """{"value":{"value":"Lyon"}}""");
+        Assert.Equal("home city: Lyon", await NowAsync());
+        Assert.Equal("home city: Oslo", (await client.ReadAsync($"/v1/memories/{id}?as_of=2026-02-10T00:00:00Z")).Text("content"));
+        await ChangeAsync(client, id, """{"valid_until":"2026-03-10T00:00:00Z"}""");
+        server.Time.Advance(TimeSpan.FromDays(30));
+        Assert.Null(await NowAsync());
+        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", """{"value":{"value":"Rome"}}""")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_memory_that_is_still_so_is_confirmed_and_says_when(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"review_after\":\"2026-02-01T00:00:00Z\"");
+        Assert.False((await client.ReadAsync($"/v1/memories/{id}")).TryGetProperty("review_due", out _));
+        server.Time.Advance(TimeSpan.FromDays(30));
+        Assert.True((await client.ReadAsync($"/v1/memories/{id}")).GetProperty("review_due").GetBoolean());
+        Assert.True(Assert.Single(await SearchAsync(client, "")).GetProperty("review_due").GetBoolean());
+
+        var confirmed = await client.PostAsync($"/v1/memories/{id}/confirm", "{}");
+
+        Assert.Equal(("2026-02-14T12:00:00Z", 1), (confirmed.Text("verified_at"), confirmed.GetProperty("version").GetInt32()));
+        Assert.False(confirmed.TryGetProperty("review_due", out _));
+        Assert.False(confirmed.TryGetProperty("review_after", out _));
+        Assert.Equal("2026-02-14T12:00:00Z", Assert.Single(await SearchAsync(client, "")).Text("verified_at"));
+        Assert.Empty((await client.ReadAsync($"/v1/memories/{id}/history")).Items());
+
+        confirmed = await client.PostAsync($"/v1/memories/{id}/confirm", """{"review_after":"2026-08-01T00:00:00Z"}""");
+        Assert.Equal("2026-08-01T00:00:00Z", confirmed.Text("review_after"));
+        Assert.Equal("2026-08-01T00:00:00Z", (await client.PostAsync($"/v1/memories/{id}/confirm", "{}")).Text("review_after"));
+        await client.PostAsync($"/v1/memories/{id}/confirm", """{"review_after":null}""");
+        Assert.False((await client.ReadAsync($"/v1/memories/{id}")).TryGetProperty("review_after", out _));
+
+        // Another value is another statement, which nobody has confirmed.
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""");
+        Assert.False((await client.ReadAsync($"/v1/memories/{id}")).TryGetProperty("verified_at", out _));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_true_again_though_it_was_not_told_last_can_be_confirmed(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"valid_from\":\"2020-03-01T00:00:00Z\"");
+        await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""", ",\"valid_from\":\"2021-03-01T00:00:00Z\",\"valid_until\":\"2022-03-01T00:00:00Z\"");
+
+        var confirmed = await client.PostAsync($"/v1/memories/{id}/confirm", "{}");
+
+        Assert.Equal(("home city: Paris", "2026-01-15T12:00:00Z"), (confirmed.Text("content"), confirmed.Text("verified_at")));
+        Assert.Equal("home city: Rome", (await client.ReadAsync($"/v1/memories/{id}?as_of=2021-06-01T00:00:00Z")).Text("content"));
+        Assert.Equal("2026-01-15T12:00:00Z", Assert.Single((await client.ReadAsync("/v1/memories")).Found()).Text("verified_at"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_message_says_at_a_moment_what_it_said_then(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        await client.StoreAsync("The meeting is on Monday", ("user_id", "ann"), ("external_id", "m1"));
+        server.Time.Advance(TimeSpan.FromHours(1));
+        await client.StoreAsync("The meeting is on Friday", ("user_id", "ann"), ("external_id", "m1"));
+        server.Time.Advance(TimeSpan.FromHours(1));
+
+        Assert.Equal("The meeting is on Friday", Assert.Single(await SearchAsync(client, "", "meeting")).Text("content"));
+        Assert.Equal("The meeting is on Monday", Assert.Single(await SearchAsync(client, "&known_at=2026-01-15T12:30:00Z", "meeting")).Text("content"));
+        Assert.Equal("The meeting is on Friday", Assert.Single(await SearchAsync(client, "&as_of=2026-01-15T12:30:00Z", "meeting")).Text("content"));
+        Assert.Empty(await SearchAsync(client, "&as_of=2026-01-15T11:30:00Z", "meeting"));
+        Assert.Empty(await SearchAsync(client, "&known_at=2026-01-15T12:30:00Z&user_id=bob", "meeting"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_forgotten_is_gone_at_all_times(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Xanadu"}""");
+        server.Time.Advance(TimeSpan.FromDays(1));
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""");
+
+        await client.DeleteAsync($"/v1/memories/{id}", Ct);
+
+        Assert.Empty(await SearchAsync(client, "&known_at=2026-01-15T13:00:00Z", "Xanadu"));
+        Assert.Empty((await client.ReadAsync("/v1/memories?known_at=2026-01-15T13:00:00Z")).Found());
+        Assert.DoesNotContain("Xanadu", await RawDatabase.StateAsync(server, "acme"), StringComparison.Ordinal);
+        Assert.Equal(0, await RawDatabase.CountAsync(server, "acme", "SELECT COUNT(*) FROM memory_periods"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Random_histories_replay_to_what_was_there(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        foreach (var seed in (int[])[1, 2, 3])
+        {
+            await new History(server, server.As($"acme{seed}"), new Random(seed)).RunAsync(60);
+        }
+    }
+
+    [Theory]
+    [InlineData("as_of=yesterday", 400, "invalid-request")]
+    [InlineData("known_at=2026-01-01", 400, "invalid-request")]
+    [InlineData("as_of=2026-01-01T00:00:00Z&as_of=2026-01-01T00:00:00Z", 400, "invalid-request")]
+    public async Task A_moment_that_is_none_is_refused(string moment, int status, string slug)
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var client = server.As("acme");
+        foreach (var url in (string[])["/v1/memories?", $"/v1/memories/{Guid.Empty}?", "/v1/memories/user/ann?", "/v1/memories/shared?"])
+        {
+            await (await client.GetAsync(url + moment, Ct)).FailedAsync((HttpStatusCode)status, slug);
+        }
+
+        await (await client.GetAsync($"/v1/memory/search?query=x&{moment}", Ct)).RefusedAsync((HttpStatusCode)status, slug);
+    }
+
+    [Theory]
+    [InlineData(",\"valid_until\":\"2020-01-01T00:00:00Z\"", 422, "validation-failed")]
+    [InlineData(",\"valid_from\":\"2020-01-01T00:00:00Z\",\"valid_until\":\"2020-01-01T00:00:00Z\"", 422, "validation-failed")]
+    [InlineData(",\"valid_from\":\"now\"", 400, "invalid-body")]
+    [InlineData(",\"review_after\":7", 400, "invalid-body")]
+    public async Task Times_of_a_statement_that_cannot_be_are_refused(string more, int status, string slug)
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var client = server.As("acme");
+        var answer = await client.SendAsync("POST", "/v1/memories/user?user_id=ann", $$"""{"type":"fact","key":"{{City}}","value":{"value":"Paris"}{{more}}}""");
+        await answer.FailedAsync((HttpStatusCode)status, slug);
+        Assert.Empty((await client.ReadAsync("/v1/memories")).Found());
+    }
+
+    [Theory]
+    [InlineData("""{"valid_until":"2020-01-01T00:00:00Z"}""", 422, "validation-failed")]
+    [InlineData("""{"valid_from":"soon"}""", 400, "invalid-body")]
+    [InlineData("""{"valid_until":7}""", 400, "invalid-body")]
+    [InlineData("""{"review_after":{}}""", 400, "invalid-body")]
+    public async Task Times_of_a_change_that_cannot_be_are_refused(string change, int status, string slug)
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", change)).FailedAsync((HttpStatusCode)status, slug);
+        await (await client.SendAsync("POST", $"/v1/memories/{id}/confirm", """{"review_after":"soon"}""")).FailedAsync(HttpStatusCode.BadRequest, "invalid-body");
+        Assert.Equal(1, (await client.ReadAsync($"/v1/memories/{id}")).GetProperty("version").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_memory_that_is_not_there_cannot_be_confirmed()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var id = await server.As("acme").SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+
+        await (await server.As("globex").SendAsync("POST", $"/v1/memories/{id}/confirm", "{}")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        Assert.False((await server.As("acme").ReadAsync($"/v1/memories/{id}")).TryGetProperty("verified_at", out _));
+    }
+
+    private static async Task<JsonElement[]> SearchAsync(HttpClient client, string more, string query = "home city") =>
+        [.. (await client.ReadAsync($"/v1/memory/search?query={query}&top_k=100{more}")).Items()];
+
+    private static async Task ChangeAsync(HttpClient client, string id, string change) =>
+        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", change)).JsonAsync(HttpStatusCode.OK);
+
+    /// <summary>Tells, changes, restores and forgets at random, keeps what was there after each step, and asks for it all at the end.</summary>
+    private sealed class History(TestApp server, HttpClient client, Random random)
+    {
+        private readonly List<(string At, Dictionary<string, string> There)> _snapshots = [];
+        private readonly HashSet<string> _ids = [];
+        private readonly HashSet<string> _gone = [];
+
+        public async Task RunAsync(int steps)
+        {
+            for (var step = 0; step < steps; step++)
+            {
+                await StepAsync(step);
+                server.Time.Advance(TimeSpan.FromMinutes(random.Next(1, 600)));
+                _snapshots.Add((Format(server.Time.GetUtcNow()), await NowAsync("")));
+                server.Time.Advance(TimeSpan.FromMinutes(1));
+            }
+
+            foreach (var (at, there) in _snapshots)
+            {
+                var left = there.Where(item => !_gone.Contains(item.Key)).ToDictionary();
+                var moment = $"as_of={at}&known_at={at}";
+                Assert.Equal(left.OrderBy(item => item.Key), (await NowAsync(moment)).OrderBy(item => item.Key));
+                Assert.Equal(left.Values.Order(), (await SearchAsync(client, "&" + moment, "place")).Select(item => item.Text("content")).Order());
+                foreach (var id in _ids.Except(_gone))
+                {
+                    var answer = await client.GetAsync($"/v1/memories/{id}?{moment}", Ct);
+                    var content = answer.StatusCode == HttpStatusCode.NotFound ? null : (await answer.JsonAsync(HttpStatusCode.OK)).Text("content");
+                    Assert.Equal(left.GetValueOrDefault(id), content);
+                }
+            }
+        }
+
+        private async Task StepAsync(int step)
+        {
+            var user = random.Next(3) == 0 ? null : "ann";
+            var some = _ids.Except(_gone).ToList();
+            var id = some.Count == 0 ? null : some[random.Next(some.Count)];
+            switch (random.Next(10))
+            {
+                case 0 when id is not null && random.Next(2) == 0:
+                    await client.DeleteAsync($"/v1/memories/{id}", Ct);
+                    _gone.Add(id);
+                    break;
+                case 1 or 2 when id is not null:
+                    await client.SendAsync("PATCH", $"/v1/memories/{id}", $$$"""{"value":{"value":"place changed {{{step}}}"}}"""); // 404 of what is not true now.
+                    break;
+                case 3 when id is not null:
+                    await client.SendAsync("PATCH", $"/v1/memories/{id}", $$"""{"valid_until":"{{Some(0, 2000)}}"}""");
+                    break;
+                case 4 when id is not null:
+                    await client.SendAsync("POST", $"/v1/memories/{id}/restore", $$"""{"version":{{random.Next(1, 4)}}}""");
+                    break;
+                case 5 when id is not null:
+                    await client.SendAsync("POST", $"/v1/memories/{id}/confirm", "{}");
+                    break;
+                default:
+                    var from = random.Next(3) == 0 ? Some(-2000, 1000) : null;
+                    var until = from is not null && random.Next(2) == 0 ? Some(1001, 3000) : null;
+                    _ids.Add(await client.SayAsync(
+                        user, "fact", $"key_{random.Next(4)}", $$"""{"value":"place {{step}}"}""",
+                        ",\"ttl_days\":null" + (from is null ? "" : $",\"valid_from\":\"{from}\"") + (until is null ? "" : $",\"valid_until\":\"{until}\"")));
+                    break;
+            }
+        }
+
+        private async Task<Dictionary<string, string>> NowAsync(string moment) =>
+            (await client.ReadAsync($"/v1/memories?limit=200&{moment}")).Found().ToDictionary(memory => memory.Text("id")!, memory => memory.Text("content")!);
+
+        private string Some(int least, int most) => Format(server.Time.GetUtcNow().AddMinutes(random.Next(least, most)));
+
+        private static string Format(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    }
+}
