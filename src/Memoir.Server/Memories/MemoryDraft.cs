@@ -34,19 +34,31 @@ internal sealed class MemoryDraft
     }
 
     /// <summary>The row that replaces an older one: same identity and place, a new version.</summary>
-    public Memory Replacing(Memory old, DateTimeOffset now) => Memory with
+    /// <param name="old">The older one.</param>
+    /// <param name="now">When.</param>
+    /// <param name="isRenewal">It says the same for longer: then it has been true since the older one was.</param>
+    public Memory Replacing(Memory old, DateTimeOffset now, bool isRenewal = false) => Memory with
     {
         Id = old.Id,
         Sequence = old.Sequence,
         Version = old.Version + 1,
-        OccurredAt = _isDated || Memory.Key is not null ? Memory.OccurredAt : old.OccurredAt, // A key is stated anew, a message corrected.
+        OccurredAt = _isDated ? Memory.OccurredAt : Memory.Key is null ? old.OccurredAt : now, // A key is stated anew, a message corrected.
+        ValidFrom = isRenewal ? old.ValidFrom ?? old.OccurredAt : Memory.ValidFrom,
+        ValidUntil = isRenewal ? old.ValidUntil : Memory.ValidUntil,
+        VerifiedAt = isRenewal ? old.VerifiedAt : null,
+        ReviewAfter = isRenewal ? Memory.ReviewAfter ?? old.ReviewAfter : Memory.ReviewAfter,
         StoredAt = old.StoredAt,
         UpdatedAt = now,
         RestoredAt = old.ArchivedAt is null ? old.RestoredAt : now,
     };
 
     /// <summary>Says nothing that the older row does not: there is no version to keep. One whose embedding failed is worth another try.</summary>
-    public bool Repeats(Memory old, DateTimeOffset now) =>
+    public bool Repeats(Memory old, DateTimeOffset now) => SaysSame(old, now) && (Memory.Key is null || Memory.ExpiresAt == old.ExpiresAt || IsAboutAsLong(old));
+
+    /// <summary>Says nothing that the older row does not, but for longer, or shorter.</summary>
+    public bool Renews(Memory old, DateTimeOffset now) => Memory.Key is not null && SaysSame(old, now);
+
+    private bool SaysSame(Memory old, DateTimeOffset now) =>
         old.EmbeddingStatus != EmbeddingStatus.Failed
         && (old.IsTrueAt(now) || (Memory.ValidFrom == old.ValidFrom && Memory.ValidUntil == old.ValidUntil))
         && Replacing(old, old.UpdatedAt) with
@@ -58,10 +70,9 @@ internal sealed class MemoryDraft
             EmbeddingStatus = old.EmbeddingStatus,
             OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
             ValidFrom = Memory.ValidFrom ?? old.ValidFrom,
-            ValidUntil = Memory.ValidUntil ?? old.ValidUntil,
             VerifiedAt = old.VerifiedAt,
             ReviewAfter = Memory.ReviewAfter ?? old.ReviewAfter,
-            ExpiresAt = Memory.Key is null || IsAboutAsLong(old) ? old.ExpiresAt : Memory.ExpiresAt,
+            ExpiresAt = old.ExpiresAt,
         } == old;
 
     /// <summary>Who states the same again and again renews its time when a twentieth of it is over, not with a version each time.</summary>
@@ -71,7 +82,7 @@ internal sealed class MemoryDraft
     /// <summary>The index entry of the row as it was stored.</summary>
     public AnalysedMemory AnalysedAs(Memory stored)
     {
-        if (stored.OccurredAt != Memory.OccurredAt || stored.ValidUntil != Memory.ValidUntil)
+        if ((stored.OccurredAt, stored.UpdatedAt, stored.ValidFrom, stored.ValidUntil) != (Memory.OccurredAt, Memory.UpdatedAt, Memory.ValidFrom, Memory.ValidUntil))
         {
             return MemoryReader.Analyse(stored);
         }

@@ -90,7 +90,7 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
         const int portion = 500;
         for (var last = sequence; last < long.MaxValue;)
         {
-            (var memories, last) = await PeriodReader.ListAfterAsync(session, last, portion);
+            (var memories, last) = await PeriodReader.ListAfterAsync(session, last);
             foreach (var memory in memories)
             {
                 add(memory, Analyse(memory));
@@ -116,7 +116,7 @@ internal sealed class MemoryReader(Database database, RetentionArchive archive, 
         await MemoryStore.ScanContentAsync(session, read);
         for (var last = 0L; last < long.MaxValue;)
         {
-            (var memories, last) = await PeriodReader.ListAfterAsync(session, last, 500);
+            (var memories, last) = await PeriodReader.ListAfterAsync(session, last);
             foreach (var memory in memories)
             {
                 read(memory.Sequence, memory.Content);

@@ -14,6 +14,8 @@ namespace Memoir.Server.Memories;
 internal sealed class MemoryService(
     Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, TimeProvider time)
 {
+    private const string Confirm = "confirm";
+
     /// <summary>
     /// Stores memories together: all of them or none. An external id that is known already replaces what it named, and a key
     /// what it said of the same user, unless it says the same; what was archived comes back with the new text.
@@ -89,11 +91,12 @@ internal sealed class MemoryService(
         var now = time.Now();
         Memory Confirmed(Memory memory) => memory with { VerifiedAt = now, ReviewAfter = review(memory.ReviewAfter) };
 
-        var (found, isRow) = await database.WriteAsync<(Memory?, bool)>(tenant, async session =>
+        var (found, isDone) = await database.WriteAsync<(Memory?, bool)>(tenant, async session =>
         {
-            if (await FindCurrentAsync(session, id) is not { IsOfPeriod: false } row)
+            var row = await FindCurrentAsync(session, id);
+            if (row is null or { IsOfPeriod: true })
             {
-                return (null, false);
+                return (null, row is null);
             }
 
             var confirmed = Confirmed(row);
@@ -103,7 +106,7 @@ internal sealed class MemoryService(
         }, ct);
 
         // What is true though something else was told after it becomes what was told last.
-        return isRow ? found : await ChangeAsync(tenant, id, "confirm", (_, old, _) => Task.FromResult<Memory?>(Confirmed(old)), writer, ct);
+        return isDone ? found : await ChangeAsync(tenant, id, Confirm, (_, old, _) => Task.FromResult<Memory?>(Confirmed(old)), writer, ct);
     }
 
     /// <summary>What a memory said at another moment.</summary>
@@ -111,8 +114,13 @@ internal sealed class MemoryService(
     public Task<Memory?> FindAsync(Tenant tenant, Guid id, Moment moment, CancellationToken ct) =>
         database.ReadAsync(tenant, async session =>
         {
-            var row = await MemoryStore.FindAsync(session, id);
-            var then = row is null ? null : moment.Has(row) ? await archive.FillAsync(tenant, row, ct) : await PeriodReader.FindAsync(session, id, moment);
+            if (await MemoryStore.FindAsync(session, id) is not { } row)
+            {
+                return null;
+            }
+
+            var text = row.ArchiveFile is { } file ? await archive.GetAsync(tenant, id, file, ct) : null;
+            var then = !moment.Has(row) ? await PeriodReader.FindAsync(session, row, moment, text) : text is null ? row : row with { Content = text.Content };
             return then?.IsOverAt(time.Now()) == false ? then : null;
         }, ct);
 
@@ -123,7 +131,7 @@ internal sealed class MemoryService(
             var row = await MemoryStore.FindAsync(session, id);
             var text = row?.ArchiveFile is { } file ? texts.Of(id, file) : null;
             row = text is null ? row : row! with { Content = text.Content };
-            if (row is null || await CurrentOfAsync(session, row) is not { } old)
+            if (row is null || (await CurrentOfAsync(session, row, text) ?? (row.IsOverAt(time.Now()) ? null : row)) is not { } old)
             {
                 return null;
             }
@@ -139,13 +147,15 @@ internal sealed class MemoryService(
                 return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
-            var now = time.Now();
+            var now = MemoryPeriods.After(row, time.Now());
             var isReworded = changed.Content != row.Content;
             if (isReworded && row.ArchivedAt is not null)
             {
                 throw new ProblemException(Problem.Conflict, "This memory is archived. Bring it back before its text is changed.");
             }
 
+            var isOther = changed.Content != old.Content || changed.Value != old.Value; // Which nobody has confirmed.
+            changed = isOther ? changed with { VerifiedAt = null } : changed;
             changed = (old.IsOfPeriod ? MemoryPeriods.AsRow(changed, row) : changed) with { Version = row.Version + 1, UpdatedAt = now };
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
@@ -165,7 +175,7 @@ internal sealed class MemoryService(
             var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, row.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
-            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, action == Confirm ? "memory.confirm" : "memory.change", id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
         }, ct), ct);
 
@@ -279,13 +289,15 @@ internal sealed class MemoryService(
     public Task<Portion<MemoryVersion>?> ListVersionsAsync(Tenant tenant, Guid id, long below, int limit, CancellationToken ct) =>
         database.ReadAsync(tenant, async session =>
         {
-            if (await FindCurrentAsync(session, id) is not { } memory)
+            if (await MemoryStore.FindAsync(session, id) is not { } memory
+                || (memory.IsOverAt(time.Now()) && await CurrentOfAsync(session, memory, text: null) is null))
             {
                 return null;
             }
 
             var found = await MemoryStore.ListVersionsAsync(session, id, below, limit);
-            var periods = (await PeriodReader.ListAsync(session, id)).ToLookup(period => period.Version);
+            var (first, last) = found.Items.Count == 0 ? (0, 0) : (found.Items[^1].Version, found.Items[0].Version);
+            var periods = (await PeriodReader.ListVersionsAsync(session, id, first, last)).ToLookup(period => period.Version);
             found = found with { Items = [.. found.Items.Select(version => version with { Periods = [.. periods[version.Version]] })] };
             return memory.ArchiveFile is { } file
                 ? found with { Items = (await archive.GetAsync(tenant, id, file, ct)).Fill(found.Items) }
@@ -341,7 +353,8 @@ internal sealed class MemoryService(
             }
 
             var vector = prompt?.Of(i, generation.Generation);
-            var memory = (old is null ? draft.Memory with { Sequence = last + 1 + i } : draft.Replacing(old, now)) with
+            var isRenewal = old is not null && draft.Renews(old, now);
+            var memory = (old is null ? draft.Memory with { Sequence = last + 1 + i } : draft.Replacing(old, MemoryPeriods.After(old, now), isRenewal)) with
             {
                 EmbeddingStatus = vector is null ? MemoryVectors.StatusOf(generation, draft.Memory.Content) : EmbeddingStatus.Of(vector),
             };
@@ -367,7 +380,7 @@ internal sealed class MemoryService(
                 }
 
                 await MemoryStore.InsertVersionAsync(session, old.Id, MemorySnapshot.Of(old, "replace", writer.Credential, now));
-                memory = await MemoryPeriods.TellAsync(session, write, old, corrected: memory.Key is null ? old : null, memory);
+                memory = await MemoryPeriods.TellAsync(session, write, old, corrected: memory.Key is null || isRenewal ? old : null, memory);
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
                 await write.ReplaceAsync(draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
@@ -400,13 +413,13 @@ internal sealed class MemoryService(
 
     /// <returns>Null when there is none, or its time is over.</returns>
     private async Task<Memory?> FindCurrentAsync(Session session, Guid id) =>
-        await MemoryStore.FindAsync(session, id) is { } row ? await CurrentOfAsync(session, row) : null;
+        await MemoryStore.FindAsync(session, id) is { } row ? await CurrentOfAsync(session, row, text: null) : null;
 
     /// <summary>What a memory says now: mostly its row, which was told last; else what is still true of what was told before.</summary>
-    private async Task<Memory?> CurrentOfAsync(Session session, Memory row)
+    private async Task<Memory?> CurrentOfAsync(Session session, Memory row, ArchivedText? text)
     {
         var now = time.Now();
-        var current = row.IsTrueAt(now) ? row : await PeriodReader.FindAsync(session, row.Id, new Moment(now, now));
+        var current = row.IsTrueAt(now) ? row : await PeriodReader.FindAsync(session, row, new Moment(now, now), text);
         return current?.IsOverAt(now) == false ? current : null;
     }
 

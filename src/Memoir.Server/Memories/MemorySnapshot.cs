@@ -78,7 +78,7 @@ internal static class MemorySnapshot
         };
     }
 
-    /// <summary>What the memory said in one of its periods. A correction of when it was confirmed, or to be asked again, belongs to its row.</summary>
+    /// <summary>What the memory said in one of its periods. What is not taken to be so any more need not be asked again.</summary>
     public static Memory At(Memory row, string snapshot, Period period)
     {
         using var document = JsonDocument.Parse(snapshot);
@@ -107,8 +107,8 @@ internal static class MemorySnapshot
             KnownUntil = period.KnownUntil,
             ValidFrom = period.ValidFrom,
             ValidUntil = period.ValidUntil,
-            VerifiedAt = null,
-            ReviewAfter = null,
+            VerifiedAt = period.KnownUntil is null ? Instant(said, "verified_at") : null,
+            ReviewAfter = period.KnownUntil is null ? Instant(said, "review_after") : null,
             ExpiresAt = Instant(said, "expires_at"),
             EmbeddingStatus = EmbeddingStatus.Skipped,
             Masked = Raw(said, "masked", JsonValueKind.Array),
@@ -119,7 +119,7 @@ internal static class MemorySnapshot
     public static Period PeriodOf(Memory row, string snapshot, Period period)
     {
         var said = At(row, snapshot, period);
-        return period with { Type = said.Type, UserId = said.UserId, Scope = said.Scope };
+        return period with { Type = said.Type, UserId = said.UserId, Scope = said.Scope, ExpiresAt = said.ExpiresAt };
     }
 
     private static DateTimeOffset? Instant(JsonElement said, string name) =>
@@ -192,6 +192,16 @@ internal static class MemorySnapshot
             if (memory.ValidUntil is { } until)
             {
                 json.WriteString("valid_until", WireInstant.Format(until));
+            }
+
+            if (memory.VerifiedAt is { } verified)
+            {
+                json.WriteString("verified_at", WireInstant.Format(verified));
+            }
+
+            if (memory.ReviewAfter is { } review)
+            {
+                json.WriteString("review_after", WireInstant.Format(review));
             }
 
             if (memory.Masked is { } masked)

@@ -108,6 +108,17 @@ internal static class MemoryStore
         return session.QueryAsync<Memory>(sql, new { sequences });
     }
 
+    /// <summary>The rows of the memories whose periods have these places.</summary>
+    public static Task<IReadOnlyList<Memory>> ListOfPeriodsAsync(Session session, IReadOnlyList<long> places)
+    {
+        const string sql = $"""
+            SELECT {Columns} FROM memories
+            WHERE tenant_id = @Tenant AND id IN (SELECT memory_id FROM memory_periods WHERE tenant_id = @Tenant AND sequence IN @places)
+            """;
+
+        return session.QueryAsync<Memory>(sql, new { places });
+    }
+
     /// <summary>One by one: a list of ids after IN would not be given to the engine in the form in which ids are stored.</summary>
     public static async Task<IReadOnlyList<Memory>> ListByIdAsync(Session session, IReadOnlyList<Guid> ids)
     {

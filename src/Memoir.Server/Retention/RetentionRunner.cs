@@ -87,7 +87,7 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
         }
 
         // Asked again in the write itself: what was changed or held since it was planned stays for the next run.
-        var facts = (await RetentionStore.ListAsync(session, [.. items.Select(item => item.Facts.Sequence)])).ToDictionary(memory => memory.Sequence);
+        var facts = (await RetentionStore.ListAsync(session, [.. items.Select(item => item.Facts.Sequence)], run.StartedAt)).ToDictionary(memory => memory.Sequence);
         var write = await indexes.BeginAsync(session);
         var (archived, moved) = (0, 0);
         var deleted = new List<string?>();

@@ -1,4 +1,5 @@
 using Memoir.Kit.Data;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Retention.Holds;
 
 namespace Memoir.Server.Retention;
@@ -11,7 +12,8 @@ internal static class RetentionStore
 
     private const string Facts = $"""
         SELECT * FROM (
-            SELECT id, sequence, version, expires_at, archived_at, archive_file,
+            SELECT id, sequence, version, archived_at, archive_file,
+                CASE WHEN expires_at <= @now AND {MemoryPeriods.StillHold} THEN NULL ELSE expires_at END AS expires_at,
                 COALESCE(importance_override, importance_base) AS importance,
                 CASE WHEN restored_at > occurred_at THEN restored_at ELSE occurred_at END AS since,
                 {LegalHolds.IsHeld} AS is_held
@@ -90,8 +92,8 @@ internal static class RetentionStore
         });
     }
 
-    public static Task<IReadOnlyList<RetentionFacts>> ListAsync(Session session, IReadOnlyList<long> sequences) =>
-        session.QueryAsync<RetentionFacts>($"{Facts} WHERE sequence IN @sequences ORDER BY sequence", new { sequences });
+    public static Task<IReadOnlyList<RetentionFacts>> ListAsync(Session session, IReadOnlyList<long> sequences, DateTimeOffset now) =>
+        session.QueryAsync<RetentionFacts>($"{Facts} WHERE sequence IN @sequences ORDER BY sequence", new { sequences, now });
 
     /// <summary>How many memories there are out of the archive, and how many of them go for their age.</summary>
     public static async Task<RetentionCounts> CountAsync(Session session, RetentionPolicy policy, DateTimeOffset now)

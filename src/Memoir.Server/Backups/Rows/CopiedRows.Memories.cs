@@ -122,5 +122,7 @@ internal static partial class CopiedRows
         public required long ValidFrom { get; init; }
 
         public long? ValidUntil { get; init; }
+
+        public long? ExpiresAt { get; init; }
     }
 }

@@ -18,10 +18,7 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
         {
             var own = await ListAsync(session, new MemoryFilter { UserId = userId, Moment = moment }, now, limit);
             var shared = await ListAsync(session, new MemoryFilter { SharedAlone = true, Moment = moment }, now, limit);
-
-            // One that had no room for all of its memories is silent about what is older than its last.
-            var known = new[] { own, shared }.Where(part => part.IsCut).Select(part => part.Items[^1].Sequence).DefaultIfEmpty().Max();
-            return [.. own.Items.Concat(shared.Items).Where(memory => memory.Sequence >= known).OrderByDescending(memory => memory.Sequence).Take(limit)];
+            return Merged([own, shared], limit).Items;
         }, ct);
     }
 
@@ -44,11 +41,16 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
     private static async Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
     {
         var rows = await MemoryStore.ListAsync(session, filter, now, limit);
-        var others = (await PeriodReader.ListAsync(session, filter, now, limit)).Where(memory => !memory.IsOverAt(now)).ToList();
-        var last = rows.IsCut ? rows.Items[^1].Sequence : long.MinValue;
-        return others.Count == 0
-            ? rows
-            : rows with { Items = [.. rows.Items.Concat(others.Where(memory => memory.Sequence > last)).OrderByDescending(memory => memory.Sequence).Take(limit)] };
+        var others = await PeriodReader.ListAsync(session, filter, now, limit);
+        return others.Items.Count == 0 && !others.IsCut ? rows : Merged([rows, others], limit);
+    }
+
+    /// <summary>One list of several, newest first. One that had no room for all of its memories is silent about what is older than its last.</summary>
+    private static Portion<Memory> Merged(IReadOnlyList<Portion<Memory>> parts, int limit)
+    {
+        var known = parts.Where(part => part.IsCut).Select(part => part.Items[^1].Sequence).DefaultIfEmpty().Max();
+        var items = parts.SelectMany(part => part.Items).Where(memory => memory.Sequence >= known).OrderByDescending(memory => memory.Sequence).Take(limit).ToList();
+        return new Portion<Memory>(items, parts.Any(part => part.IsCut));
     }
 
     private static IReadOnlyList<TypeCount> Ordered(IReadOnlyList<TypeCount> counts) =>

@@ -10,6 +10,15 @@ internal static class MemoryPeriods
     /// <summary>Beside the values of <see cref="Memory.IndexVersion"/>: the index has nothing of it.</summary>
     private const long Removed = 8;
 
+    /// <summary>In SQL of a row of <c>memories</c>, with <c>@now</c>: something else that was told of it is true, or will be.</summary>
+    public const string StillHold = """
+        EXISTS (SELECT 1 FROM memory_periods p WHERE p.tenant_id = @Tenant AND p.memory_id = memories.id AND p.known_until IS NULL
+            AND COALESCE(p.valid_until, 9223372036854775807) > @now AND (p.expires_at IS NULL OR p.expires_at > @now))
+        """;
+
+    /// <summary>When a change is told: never before what it changes, whatever the clocks of two processes say.</summary>
+    public static DateTimeOffset After(Memory row, DateTimeOffset now) => row.UpdatedAt > now ? row.UpdatedAt : now;
+
     /// <summary>Takes a statement down: what was told before ends where it begins, and stays known as what was said before.</summary>
     /// <param name="session">The write, in which the row's version is kept already.</param>
     /// <param name="write">What it changes in the index.</param>
@@ -21,20 +30,24 @@ internal static class MemoryPeriods
     {
         var now = told.UpdatedAt;
         var own = Period.Of(row);
-        IReadOnlyList<Period> known = [.. await PeriodStore.ListKnownAsync(session, row.Id), own];
-        var change = Timeline.Tell(
-            told.ValidFrom ?? told.OccurredAt, told.ValidUntil, [.. known.Where(period => period.Sequence != corrected?.Sequence)], now);
-        var ended = change.Ended.Concat(known.Where(period => period.Sequence == corrected?.Sequence)).Select(period => period with { KnownUntil = now }).ToList();
-
-        // The row's own gets a place beside the row, unless it was told in this very moment and is taken back.
-        var fresh = ended.Where(period => period.Sequence == own.Sequence && period.KnownFrom < now).ToList();
-        if (ended.TrueForAll(period => period.Sequence != own.Sequence))
+        var from = told.ValidFrom ?? told.OccurredAt;
+        IReadOnlyList<Period> known = [.. await PeriodStore.ListKnownAsync(session, row.Id, from), own];
+        var change = Timeline.Tell(from, told.ValidUntil, [.. known.Where(period => period.Sequence != corrected?.Sequence)], now);
+        var ended = change.Ended.ToList();
+        if (corrected is { IsOfPeriod: true })
         {
-            fresh.Add(own);
+            ended.AddRange(await PeriodStore.ListBySequenceAsync(session, [corrected.Sequence]));
         }
 
-        fresh.AddRange(change.Left);
-        await EndAsync(session, write, row, [.. ended.Where(period => period.Sequence != own.Sequence)]);
+        // The row's own gets a place beside the row, unless it was told in this very moment and is taken back.
+        var isOver = corrected?.Sequence == own.Sequence || ended.Contains(own);
+        var fresh = new List<Period>(change.Left);
+        if (!isOver || own.KnownFrom < now)
+        {
+            fresh.Insert(0, isOver ? own with { KnownUntil = now } : own);
+        }
+
+        await EndAsync(session, write, row, [.. ended.Where(period => period.Sequence != own.Sequence).Select(period => period with { KnownUntil = now })]);
         await AddAsync(session, write, row, fresh);
         return told with { ValidUntil = change.Until };
     }
@@ -51,54 +64,70 @@ internal static class MemoryPeriods
     /// <summary>Puts the periods of a memory into the index again, as they are: it came back from the archive, or out of the quarantine.</summary>
     public static async Task ShowAsync(Session session, IndexWrite write, Memory row)
     {
-        foreach (var memory in await PeriodReader.ReadAsync(session, await PeriodStore.ListAsync(session, row.Id)))
+        await foreach (var portion in PeriodReader.ScanAsync(session, row.Id))
         {
-            var shown = memory with { ArchivedAt = row.ArchivedAt, DuplicateOf = row.DuplicateOf, Quarantine = row.Quarantine };
-            await write.ReplaceAsync(MemoryReader.Analyse(shown), shown.IndexVersion, shown.Content, GenerationVector.None);
+            foreach (var memory in await PeriodReader.ReadAsync(session, portion))
+            {
+                var shown = memory with { ArchivedAt = row.ArchivedAt, DuplicateOf = row.DuplicateOf, Quarantine = row.Quarantine };
+                await write.ReplaceAsync(MemoryReader.Analyse(shown), shown.IndexVersion, shown.Content, GenerationVector.None);
+            }
         }
     }
 
     /// <summary>Takes the periods of a memory out of the index; what is known of them stays.</summary>
     public static async Task HideAsync(Session session, IndexWrite write, Guid memoryId)
     {
-        foreach (var period in await PeriodStore.ListAsync(session, memoryId))
+        await foreach (var portion in PeriodReader.ScanAsync(session, memoryId))
         {
-            await write.RemoveAsync(period.Sequence, Removed);
+            foreach (var period in portion)
+            {
+                await write.RemoveAsync(period.Sequence, Removed);
+            }
         }
     }
 
-    /// <summary>Forgets the periods of a memory, or of one of its versions.</summary>
-    public static async Task ForgetAsync(Session session, IndexWrite write, Guid memoryId, long? version = null)
+    /// <summary>Forgets the periods of a memory.</summary>
+    public static async Task ForgetAsync(Session session, IndexWrite write, Guid memoryId)
     {
-        var periods = (await PeriodStore.ListAsync(session, memoryId)).Where(period => version is null || period.Version == version).ToList();
+        await foreach (var portion in PeriodReader.ScanAsync(session, memoryId))
+        {
+            await ForgetAsync(session, write, portion);
+        }
+    }
+
+    /// <summary>Forgets the periods of one version of a memory.</summary>
+    public static async Task ForgetAsync(Session session, IndexWrite write, Guid memoryId, long version) =>
+        await ForgetAsync(session, write, await PeriodStore.ListVersionsAsync(session, memoryId, version, version));
+
+    /// <summary>Puts down the periods of a memory that was brought back with its versions.</summary>
+    public static Task ImportAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> periods) => AddAsync(session, write, row, periods);
+
+    private static async Task ForgetAsync(Session session, IndexWrite write, IReadOnlyList<Period> periods)
+    {
         foreach (var period in periods)
         {
             await write.RemoveAsync(period.Sequence, Removed);
-        }
-
-        if (periods.Count > 0)
-        {
-            await (version is { } one ? PeriodStore.DeleteAsync(session, memoryId, one) : PeriodStore.DeleteAsync(session, memoryId));
+            await PeriodStore.DeleteAsync(session, period.Sequence);
         }
     }
-
-    /// <summary>Puts down the periods of a memory that was brought back with its versions.</summary>
-    public static Task ImportAsync(Session session, IndexWrite write, Memory row, List<Period> periods) => AddAsync(session, write, row, periods);
 
     private static async Task EndAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> ended)
     {
-        foreach (var period in ended)
+        foreach (var portion in ended.Chunk(PeriodReader.PortionSize))
         {
-            await PeriodStore.EndAsync(session, period.Sequence, period.KnownUntil!.Value);
-        }
+            foreach (var period in portion)
+            {
+                await PeriodStore.EndAsync(session, period.Sequence, period.KnownUntil!.Value);
+            }
 
-        foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, ended) : [])
-        {
-            await write.ReplaceAsync(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content, GenerationVector.None);
+            foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, portion) : [])
+            {
+                await write.ReplaceAsync(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content, GenerationVector.None);
+            }
         }
     }
 
-    private static async Task AddAsync(Session session, IndexWrite write, Memory row, List<Period> fresh)
+    private static async Task AddAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> fresh)
     {
         if (fresh.Count == 0)
         {
@@ -106,15 +135,13 @@ internal static class MemoryPeriods
         }
 
         var place = await write.TakePlacesAsync(fresh.Count);
-        for (var i = 0; i < fresh.Count; i++)
+        foreach (var portion in fresh.Select((period, i) => period with { Sequence = place + i }).Chunk(PeriodReader.PortionSize))
         {
-            fresh[i] = fresh[i] with { Sequence = place + i };
-        }
-
-        await PeriodStore.InsertManyAsync(session, fresh);
-        foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, fresh) : [])
-        {
-            write.Add(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content);
+            await PeriodStore.InsertManyAsync(session, portion);
+            foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, portion) : [])
+            {
+                write.Add(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content);
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ internal sealed record Period
     /// <summary>Null while no end is known.</summary>
     public DateTimeOffset? ValidUntil { get; init; }
 
+    /// <summary>From when on its words are not returned any more.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     /// <summary>The period that a memory's row stands for.</summary>
     public static Period Of(Memory row) => new()
     {
@@ -39,6 +42,7 @@ internal sealed record Period
         KnownFrom = row.UpdatedAt,
         ValidFrom = row.ValidFrom ?? row.OccurredAt,
         ValidUntil = row.ValidUntil,
+        ExpiresAt = row.ExpiresAt,
     };
 }
 

@@ -11,13 +11,15 @@ CREATE TABLE memory_periods (
     known_until bigint,
     valid_from  bigint NOT NULL,
     valid_until bigint,
+    expires_at  bigint,
     PRIMARY KEY (tenant_id, sequence)
 );
 
 CREATE INDEX memory_periods_memory ON memory_periods (tenant_id, memory_id, version);
 
--- Of what is still known, the little that has not ended; and a user's, newest first.
+-- Of what is still known, the little that has not ended, of all and of one memory; and a user's, newest first.
 CREATE INDEX memory_periods_current ON memory_periods (tenant_id, COALESCE(valid_until, 9223372036854775807)) WHERE known_until IS NULL;
+CREATE INDEX memory_periods_known ON memory_periods (tenant_id, memory_id, COALESCE(valid_until, 9223372036854775807)) WHERE known_until IS NULL;
 CREATE INDEX memory_periods_user ON memory_periods (tenant_id, user_id, sequence) WHERE user_id IS NOT NULL;
 
 ALTER TABLE memory_periods ENABLE ROW LEVEL SECURITY;

@@ -95,10 +95,14 @@ internal sealed class ExportService(Database database, ErasureRecords erasures, 
     private async Task<long> WriteVersionsAsync(Export export, Guid memory, ArchivedText? text, ExportStream stream)
     {
         var (written, after) = (0L, 0L);
-        var periods = (await ReadAsync(export, session => PeriodReader.ListAsync(session, memory))).ToLookup(period => period.Version);
         while (true)
         {
-            var portion = await ReadAsync(export, session => ExchangeStore.ListVersionsAsync(session, memory, after, PortionSize, PortionCharacters));
+            var (portion, periods) = await ReadAsync(export, async session =>
+            {
+                var some = await ExchangeStore.ListVersionsAsync(session, memory, after, PortionSize, PortionCharacters);
+                var last = some.Items.Count == 0 ? after : some.Items[^1].Version;
+                return (some, (await PeriodReader.ListVersionsAsync(session, memory, after + 1, last)).ToLookup(period => period.Version));
+            });
             foreach (var stored in portion.Items)
             {
                 after = stored.Version;

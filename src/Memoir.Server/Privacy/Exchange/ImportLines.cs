@@ -356,6 +356,18 @@ internal sealed class ImportLines(Stream stream) : IDisposable
             checks.Add("periods", "must end later than they begin");
         }
 
+        if (line.Periods is { Count: > 0 } && line.Snapshot.ValueKind is JsonValueKind.Object)
+        {
+            string? Said(string name) => line.Snapshot.TryGetProperty(name, out var said) && said.ValueKind is JsonValueKind.String ? said.GetString() : null;
+
+            checks.Length("snapshot.type", Said("type"), 1, 64).Length("snapshot.user_id", Said("user_id"), 1, 255)
+                .Length("snapshot.conversation_id", Said("conversation_id"), 1, 255).OneOf("snapshot.scope", Said("scope"), MemoryScope.User, MemoryScope.Shared);
+            if (Said("scope") == MemoryScope.Shared && Said("user_id") is not null)
+            {
+                checks.Add("snapshot.user_id", "must be absent of what is shared");
+            }
+        }
+
         BoundedNumbers.Require("snapshot", line.Snapshot);
         checks.ThrowIfAny();
         return new ExchangedVersion

@@ -97,6 +97,9 @@ internal sealed class MemoryColumns
         Next[ordinal] = -1;
     }
 
+    /// <summary>Whether it is one of the turns that stand beside one another: not what was said before it was corrected.</summary>
+    public bool IsTurn(int ordinal) => (State[ordinal] & Timed) == 0 || Periods!.KnownUntil[ordinal] == long.MaxValue;
+
     /// <summary>Before the ordinal is published: who sees it sees these.</summary>
     public void SetPeriod(int ordinal, long knownUntil, long validFrom, long validUntil)
     {

@@ -28,6 +28,11 @@ internal sealed class MemoryGroup(string name, int number)
     public void Add(int ordinal, MemoryColumns columns)
     {
         AddUnlinked(ordinal, columns);
+        if (!columns.IsTurn(ordinal))
+        {
+            return;
+        }
+
         var at = Place(ordinal, columns);
         if (_count == _byTime.Length)
         {
@@ -65,7 +70,7 @@ internal sealed class MemoryGroup(string name, int number)
         foreach (var member in members)
         {
             var ordinal = (int)member;
-            if ((columns.State[ordinal] & MemoryColumns.Dead) == 0)
+            if ((columns.State[ordinal] & MemoryColumns.Dead) == 0 && columns.IsTurn(ordinal))
             {
                 isSorted &= _count == 0 || IsBefore(_byTime[_count - 1], ordinal, columns);
                 _byTime[_count++] = ordinal;
@@ -86,6 +91,11 @@ internal sealed class MemoryGroup(string name, int number)
 
     public void Unlink(int ordinal, MemoryColumns columns)
     {
+        if (!columns.IsTurn(ordinal))
+        {
+            return;
+        }
+
         var at = Place(ordinal, columns);
         _byTime.AsSpan(at + 1, _count - at - 1).CopyTo(_byTime.AsSpan(at));
         _count--;

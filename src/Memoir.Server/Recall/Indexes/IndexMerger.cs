@@ -183,7 +183,7 @@ internal sealed partial class IndexMerger(
 
             foreach (var (sequence, change) in settled)
             {
-                await IndexStore.DeleteChangeAsync(session, sequence, change.Version);
+                await IndexStore.DeleteChangeAsync(session, sequence, change);
             }
 
             return next;

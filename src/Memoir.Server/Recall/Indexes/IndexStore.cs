@@ -104,10 +104,10 @@ internal static class IndexStore
         return changes;
     }
 
-    public static Task DeleteChangeAsync(Session session, long sequence, long version) =>
+    public static Task DeleteChangeAsync(Session session, long sequence, IndexChange change) =>
         session.SendAsync(
-            "DELETE FROM index_changes WHERE tenant_id = @Tenant AND sequence = @sequence AND version = @version",
-            new { sequence, version });
+            "DELETE FROM index_changes WHERE tenant_id = @Tenant AND sequence = @sequence AND version = @Version AND change = @Number",
+            new { sequence, change.Version, change.Number });
 
     /// <summary>Cross-tenant: whose index is worth reading before anybody asks.</summary>
     public static Task<IReadOnlyList<string>> ListLargestTenantsAsync(Session system, int limit)

@@ -108,6 +108,28 @@ public sealed class PeriodLifeTests
         Assert.Contains(report.GetProperty("errors").EnumerateArray(), error => error.Text("reason")!.Contains("periods", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("\"type\":\"fact\"", "\"type\":\"{long}\"", "snapshot.type")]
+    [InlineData("\"user_id\":\"ann\"", "\"user_id\":\"{long}\"", "snapshot.user_id")]
+    [InlineData("\"user_id\":\"ann\"", "\"user_id\":\"ann\",\"scope\":\"shared\"", "snapshot.user_id")]
+    [InlineData("\"user_id\":\"ann\"", "\"user_id\":\"ann\",\"scope\":\"ours\"", "snapshot.scope")]
+    public async Task A_version_with_periods_whose_words_could_be_nobodys_is_refused_with_its_line(string said, string instead, string field)
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var client = server.As("acme");
+        await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        server.Time.Advance(TimeSpan.FromHours(1));
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""");
+        var lines = (await client.GetStringAsync("/v1/tenants/acme/export", Ct)).Split('\n');
+        var version = Array.FindIndex(lines, line => line.Contains("\"line\":\"version\"", StringComparison.Ordinal));
+        lines[version] = lines[version].Replace(said, instead.Replace("{long}", new string('x', 20_000), StringComparison.Ordinal), StringComparison.Ordinal);
+
+        var report = await (await server.As("globex").SendAsync("POST", "/v1/admin/import", string.Join('\n', lines), "application/x-ndjson")).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Contains(report.GetProperty("errors").EnumerateArray(), error => error.Text("reason")!.Contains(field, StringComparison.Ordinal));
+        Assert.Equal((1, 0), (report.GetProperty("imported").GetInt32(), report.GetProperty("versions").GetInt32()));
+    }
+
     [Theory, MemberData(nameof(Engines))]
     public async Task Periods_go_with_whom_they_are_about(TestEngine engine)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Memoir.Tests.Server.Retention;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 
@@ -114,7 +115,12 @@ public sealed class TimeTravelTests
         await ChangeAsync(client, id, """{"valid_until":"2026-03-10T00:00:00Z"}""");
         server.Time.Advance(TimeSpan.FromDays(30));
         Assert.Null(await NowAsync());
-        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", """{"value":{"value":"Rome"}}""")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+
+        // What says nothing now has its history, is not confirmed, and an end that was wrong is taken back.
+        Assert.Equal(3, (await client.ReadAsync($"/v1/memories/{id}/history")).Items().Length);
+        await (await client.SendAsync("POST", $"/v1/memories/{id}/confirm", "{}")).FailedAsync(HttpStatusCode.NotFound, "not-found");
+        await ChangeAsync(client, id, """{"valid_until":null}""");
+        Assert.Equal("home city: Lyon", await NowAsync());
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -160,6 +166,144 @@ public sealed class TimeTravelTests
         Assert.Equal(("home city: Paris", "2026-01-15T12:00:00Z"), (confirmed.Text("content"), confirmed.Text("verified_at")));
         Assert.Equal("home city: Rome", (await client.ReadAsync($"/v1/memories/{id}?as_of=2021-06-01T00:00:00Z")).Text("content"));
         Assert.Equal("2026-01-15T12:00:00Z", Assert.Single((await client.ReadAsync("/v1/memories")).Found()).Text("verified_at"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Another_value_is_not_confirmed_and_what_was_confirmed_stays_so_through_a_trip(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"review_after\":\"2026-06-01T00:00:00Z\"");
+        await client.PostAsync($"/v1/memories/{id}/confirm", "{}");
+        await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""", ",\"valid_from\":\"2026-02-01T00:00:00Z\",\"valid_until\":\"2026-03-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromDays(60));
+
+        var memory = await client.ReadAsync($"/v1/memories/{id}");
+        Assert.Equal(("home city: Paris", "2026-01-15T12:00:00Z", "2026-06-01T00:00:00Z"), (memory.Text("content"), memory.Text("verified_at"), memory.Text("review_after")));
+
+        await ChangeAsync(client, id, """{"categories":["home"]}""");
+        Assert.True((await client.ReadAsync($"/v1/memories/{id}")).TryGetProperty("verified_at", out _));
+        await ChangeAsync(client, id, """{"value":{"value":"Lyon"}}""");
+        Assert.False((await client.ReadAsync($"/v1/memories/{id}")).TryGetProperty("verified_at", out _));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_value_said_again_for_longer_keeps_since_when_it_is_true_and_that_it_was_confirmed(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"valid_from\":\"2020-03-01T00:00:00Z\",\"review_after\":\"2028-01-01T00:00:00Z\"");
+        await client.PostAsync($"/v1/memories/{id}/confirm", "{}");
+        for (var i = 0; i < 20; i++)
+        {
+            server.Time.Advance(TimeSpan.FromDays(30));
+            await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        }
+
+        var memory = await client.ReadAsync($"/v1/memories/{id}?as_of=2023-01-01T00:00:00Z");
+        Assert.Equal(("2020-03-01T00:00:00Z", "2026-01-15T12:00:00Z", "2028-01-01T00:00:00Z"), (memory.Text("valid_from"), memory.Text("verified_at"), memory.Text("review_after")));
+        Assert.Single((await client.ReadAsync("/v1/memories?as_of=2023-01-01T00:00:00Z")).Found());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task What_is_said_again_without_an_end_has_none(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        server.Time.Advance(TimeSpan.FromHours(1));
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""", ",\"valid_until\":\"2026-03-01T00:00:00Z\"");
+        server.Time.Advance(TimeSpan.FromHours(1));
+
+        await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""");
+
+        server.Time.Advance(TimeSpan.FromDays(90));
+        Assert.Equal("home city: Paris", (await client.ReadAsync($"/v1/memories/{id}")).Text("content")); // From March on that was told, and not Rome's end.
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_clock_that_goes_back_loses_no_statement(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
+        server.Time.Advance(TimeSpan.FromSeconds(-30));
+
+        await client.SayAsync("ann", "fact", City, """{"value":"London"}""");
+
+        server.Time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal("home city: London", (await client.ReadAsync($"/v1/memories/{id}")).Text("content"));
+        Assert.Equal(["home city: London"], (await client.ReadAsync("/v1/memories?query=home city")).Contents());
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Lists_of_another_time_go_on_past_what_has_expired(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var expected = new List<string>();
+        foreach (var round in (int[])[1, 2])
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                expected.Add($"lasting {i} {round}: {round}");
+                await client.SayAsync("ann", "fact", $"lasting_{i}_{round}", $$"""{"value":"{{round}}"}""", ",\"ttl_days\":null");
+                await client.SayAsync("ann", "fact", $"passing_{i}_{round}", """{"value":"x"}""", ",\"ttl_days\":2");
+            }
+        }
+
+        server.Time.Advance(TimeSpan.FromDays(1));
+        foreach (var name in (string[])["lasting", "passing"])
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                await client.SayAsync("ann", "fact", $"{name}_{i}_1", """{"value":"new"}""", ",\"ttl_days\":null");
+            }
+        }
+
+        server.Time.Advance(TimeSpan.FromDays(5));
+        var found = new List<string>();
+        string? cursor = null;
+        do
+        {
+            var page = await client.ReadAsync($"/v1/memories?known_at=2026-01-16T00:00:00Z&limit=3{(cursor is null ? "" : "&cursor=" + Uri.EscapeDataString(cursor))}");
+            found.AddRange(page.Contents());
+            cursor = page.Text("next_cursor");
+        }
+        while (cursor is not null);
+        Assert.Equal(expected.Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_turn_that_was_corrected_often_keeps_its_neighbours(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        await client.StoreAsync("The garden is in bloom.", ("external_id", "t1"));
+        server.Time.Advance(TimeSpan.FromMinutes(1));
+        await client.StoreAsync("My kettle whistles.");
+        foreach (var word in (string[])["deep", "full", "late"])
+        {
+            server.Time.Advance(TimeSpan.FromMinutes(1));
+            await client.StoreAsync($"The garden is in {word} bloom.", ("external_id", "t1"));
+        }
+
+        var hit = Assert.Single((await client.SearchAsync("kettle", ("neighbors", 1))).Items(), item => item.Text("content") == "My kettle whistles.");
+        Assert.Equal(["The garden is in late bloom."], hit.GetProperty("neighbors").EnumerateArray().Select(turn => turn.Text("content")!));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public async Task Retention_keeps_what_is_true_though_what_was_told_last_has_expired(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""", ",\"ttl_days\":null");
+        await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""", ",\"valid_from\":\"2026-01-16T00:00:00Z\",\"valid_until\":\"2026-01-18T00:00:00Z\",\"ttl_days\":5");
+        server.Time.Advance(TimeSpan.FromDays(10));
+
+        await server.RunAsync();
+
+        Assert.Equal("home city: Paris", (await client.ReadAsync($"/v1/memories/{id}")).Text("content"));
     }
 
     [Theory, MemberData(nameof(Engines))]
