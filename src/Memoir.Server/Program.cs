@@ -16,6 +16,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Privacy;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Voice;
@@ -28,6 +29,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddLimits();
     builder.AddEmbeddings();
     builder.AddRecall();
+    builder.AddQuality();
     builder.AddMemories();
     builder.AddMessages();
     builder.AddDocuments();
@@ -61,6 +63,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapRecall();
     app.MapJobs();
     app.MapRetention();
+    app.MapQuality();
     app.MapEmbeddings();
     app.MapAccess();
     app.MapLimits();

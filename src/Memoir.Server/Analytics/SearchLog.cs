@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall;
 using Microsoft.Extensions.Options;
 
@@ -42,7 +43,7 @@ internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> option
             At = now,
             UserId = question.UserId,
             ConversationId = question.ConversationId,
-            Query = SearchRecord.Cut(question.Query),
+            Query = SearchRecord.Cut(new Screening(SensitivePolicy.MaskSecrets).Text("query", question.Query)),
             Hits = answer.Items.Count,
             Degraded = isDegraded ? 1 : 0,
             Milliseconds = took.TotalMilliseconds,

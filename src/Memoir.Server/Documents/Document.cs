@@ -36,6 +36,9 @@ internal sealed record Document
 
     /// <summary>Newer versions that are not what was written; the served one stands in for them.</summary>
     public required IReadOnlyList<long> Damaged { get; init; }
+
+    /// <summary>What of it was masked in the write that answers with it, as a header says it; null when nothing was.</summary>
+    public string? Masked { get; init; }
 }
 
 /// <summary>A document's row: it names the newest version.</summary>

@@ -3,6 +3,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Documents.Merging;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Server.Retention.Holds;
 using Microsoft.Extensions.Options;
 
@@ -20,7 +21,7 @@ internal sealed record DocumentChange(string Action, Action<Document?> Allows, F
 
 /// <summary>Keeps documents: every write is a new version, and what is served is what was written. Every door that keeps one enters here.</summary>
 internal sealed partial class DocumentService(
-    Database database, IOptions<DocumentOptions> options, TimeProvider time, ILogger<DocumentService> logger)
+    Database database, IOptions<DocumentOptions> options, Intake intake, ILogger<DocumentService> logger)
 {
     /// <summary>So often the next content is made before the write; then within it.</summary>
     private const int Attempts = 4;
@@ -39,12 +40,13 @@ internal sealed partial class DocumentService(
     public async Task<Document> SaveAsync(
         Tenant tenant, DocumentKey key, DocumentChange change, Writer writer, Companion<Document>? companion, CancellationToken ct)
     {
+        var policy = await intake.PolicyAsync(tenant, ct);
         for (var attempt = 1; ; attempt++)
         {
-            var prepared = await PrepareAsync(tenant, key, change, mayBeRepetition: companion is not null, writer, ct);
+            var prepared = await PrepareAsync(tenant, key, change, policy, mayBeRepetition: companion is not null, writer, ct);
             try
             {
-                return await WriteAsync(tenant, key, change, prepared, mayPrepare: attempt < Attempts, writer, companion, ct);
+                return await WriteAsync(tenant, key, change, policy, prepared, mayPrepare: attempt < Attempts, writer, companion, ct);
             }
             catch (OvertakenException)
             {
@@ -54,9 +56,9 @@ internal sealed partial class DocumentService(
     }
 
     private Task<Document> WriteAsync(
-        Tenant tenant, DocumentKey key, DocumentChange change, Prepared? prepared, bool mayPrepare, Writer writer, Companion<Document>? companion, CancellationToken ct)
+        Tenant tenant, DocumentKey key, DocumentChange change, SensitivePolicy policy, Prepared? prepared, bool mayPrepare, Writer writer, Companion<Document>? companion, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         return database.WriteAsync(tenant, async session =>
         {
             if (companion is not null)
@@ -78,10 +80,11 @@ internal sealed partial class DocumentService(
                 throw new OvertakenException();
             }
 
-            var (content, diff) = fits ? (prepared!.Content, prepared.Diff) : Next(change, old);
+            var (content, diff, masked) = fits ? (prepared!.Content, prepared.Diff, prepared.Masked) : Next(change, old, policy);
             var saved = old is not null && old.Content == content && old.Damaged.Count == 0
                 ? old
                 : await AppendAsync(session, key, row, change.Action, content, diff, writer, now);
+            saved = saved with { Masked = masked };
             if (companion is not null)
             {
                 await companion.After(session, saved);
@@ -95,7 +98,7 @@ internal sealed partial class DocumentService(
     /// <returns>False when there is none.</returns>
     public async Task<bool> DeleteAsync(Tenant tenant, DocumentKey key, Action<Document?> allows, Writer writer, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         var deleted = await database.WriteAsync(tenant, async session =>
         {
             var row = await DocumentStore.FindAsync(session, key);
@@ -205,7 +208,7 @@ internal sealed partial class DocumentService(
         new(Problem.Conflict, $"Version {version} is damaged: its content does not match its checksum.");
 
     /// <summary>Does the work on large texts before the write, which others wait for; a refusal is left to the write itself.</summary>
-    private async Task<Prepared?> PrepareAsync(Tenant tenant, DocumentKey key, DocumentChange change, bool mayBeRepetition, Writer writer, CancellationToken ct)
+    private async Task<Prepared?> PrepareAsync(Tenant tenant, DocumentKey key, DocumentChange change, SensitivePolicy policy, bool mayBeRepetition, Writer writer, CancellationToken ct)
     {
         try
         {
@@ -213,8 +216,8 @@ internal sealed partial class DocumentService(
             await ReportAsync(tenant, found, writer);
             var old = Served(found);
             change.Allows(old);
-            var (content, diff) = Next(change, old);
-            return new Prepared(old?.Id, old?.Version, content, diff);
+            var (content, diff, masked) = Next(change, old, policy);
+            return new Prepared(old?.Id, old?.Version, content, diff, masked);
         }
         catch (ProblemException) when (mayBeRepetition)
         {
@@ -222,12 +225,14 @@ internal sealed partial class DocumentService(
         }
     }
 
-    private (string Content, string Diff) Next(DocumentChange change, Document? old)
+    private (string Content, string Diff, string? Masked) Next(DocumentChange change, Document? old, SensitivePolicy policy)
     {
-        var content = change.Next(old);
+        var screening = new Screening(policy);
+        var content = screening.Document(change.Next(old), old?.Content);
+        screening.ThrowIfRefused();
         var bytes = System.Text.Encoding.UTF8.GetByteCount(content);
         return bytes <= options.Value.DocumentMaxBytes
-            ? (content, DocumentDiff.Between(old?.Content ?? "{}", content))
+            ? (content, DocumentDiff.Between(old?.Content ?? "{}", content), screening.AsHeader())
             : throw new ProblemException(Problem.PayloadTooLarge, $"The document would have {bytes} bytes; at most {options.Value.DocumentMaxBytes} are kept. Nothing was changed.");
     }
 
@@ -277,7 +282,7 @@ internal sealed partial class DocumentService(
             return;
         }
 
-        var now = time.Now();
+        var now = intake.Now();
         try
         {
             var fresh = await database.WriteAsync(tenant, async session =>
@@ -316,7 +321,7 @@ internal sealed partial class DocumentService(
     private sealed class OvertakenException : Exception;
 
     /// <summary>The next content, made from a version that may have been replaced since.</summary>
-    private sealed record Prepared(Guid? Id, long? Version, string Content, string Diff)
+    private sealed record Prepared(Guid? Id, long? Version, string Content, string Diff, string? Masked)
     {
         public bool Fits(Document? old) => old?.Id == Id && old?.Version == Version;
     }

@@ -9,6 +9,7 @@ using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Documents.Merging;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Server.Wire;
 using Microsoft.Extensions.Options;
 
@@ -38,12 +39,12 @@ internal static class DocumentsFeature
             .Describe<MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().MayRefuse(Problem.NotFound);
         documents.MapPost("", StoreAsync).RequireScope(Scopes.Write)
             .WithSummary("Store a user's structured memory; 409 when there is one and overwrite is not true.")
-            .Describe<StructuredMemory, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().TakesIdempotencyKey().AnswersLocation()
+            .Describe<StructuredMemory, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().AnswersMasked().TakesIdempotencyKey().AnswersLocation()
             .MayRefuse(Problem.Conflict, Problem.PreconditionFailed)
             .WithMetadata(new QueryParameters(["tenant_id", "overwrite"]));
         documents.MapPatch("", PatchAsync).RequireScope(Scopes.Write)
             .WithSummary("Change a user's structured memory by a merge, an RFC 7396 merge patch or an RFC 6902 JSON patch; creates it when there is none.")
-            .Describe<PatchDocumentRequest, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion()
+            .Describe<PatchDocumentRequest, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().AnswersMasked()
             .AlsoTakes<StructuredMemory>(MergePatch.MediaType).AlsoTakes<IReadOnlyList<JsonPatchOperation>>(JsonPatch.MediaType)
             .MayRefuse(Problem.Conflict, Problem.PreconditionFailed);
         documents.MapDelete("", DeleteAsync).RequireScope(Scopes.Write)
@@ -58,7 +59,7 @@ internal static class DocumentsFeature
             .Describe<MemoryDocumentVersion>(StatusCodes.Status200OK).MayRefuse(Problem.NotFound, Problem.Conflict);
         documents.MapPost("/restore", RestoreAsync).RequireScope(Scopes.Write)
             .WithSummary("Make an older version of a user's structured memory the newest one.")
-            .Describe<RestoreDocumentRequest, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().TakesIdempotencyKey().AnswersLocation()
+            .Describe<RestoreDocumentRequest, MemoryDocument>(StatusCodes.Status200OK).AnswersVersion().AnswersMasked().TakesIdempotencyKey().AnswersLocation()
             .MayRefuse(Problem.NotFound, Problem.Conflict, Problem.PreconditionFailed);
     }
 
@@ -94,7 +95,7 @@ internal static class DocumentsFeature
                 throw new ProblemException(Problem.Conflict, "This user has a structured memory already. Send overwrite=true to replace it, or PATCH to change it.");
             }
         }, _ => content);
-        return door.Answer(await documents.SaveAsync(door.Tenant, door.Key, change, door.Writer, http.Idempotently<Document>(body.Span, door.Answer), ct));
+        return Masked(http, door, await documents.SaveAsync(door.Tenant, door.Key, change, door.Writer, http.Idempotently<Document>(body.Span, door.Answer), ct));
     }
 
     private static async Task<IResult> PatchAsync(HttpContext http, string userId, DocumentService documents, IOptions<DocumentOptions> options, CancellationToken ct)
@@ -113,7 +114,7 @@ internal static class DocumentsFeature
 
             return StructuredMemoryText.Of(merged);
         });
-        return door.Answer(await documents.SaveAsync(door.Tenant, door.Key, change, door.Writer, companion: null, ct)) with { Location = null };
+        return Masked(http, door, await documents.SaveAsync(door.Tenant, door.Key, change, door.Writer, companion: null, ct)) with { Location = null };
     }
 
     private static async Task<IResult> DeleteAsync(HttpContext http, string userId, DocumentService documents, CancellationToken ct)
@@ -159,7 +160,7 @@ internal static class DocumentsFeature
         using var body = await http.ReadBodyAsync();
         var request = WireJson.Parse<RestoreDocumentRequest>(body.Span);
         var door = new Door(http, userId);
-        return door.Answer(await documents.RestoreAsync(
+        return Masked(http, door, await documents.RestoreAsync(
             door.Tenant, door.Key, request.Version, old => door.Precondition.Require(old?.Version), door.Writer,
             http.Idempotently<Document>(body.Span, door.Answer), ct));
     }
@@ -199,6 +200,17 @@ internal static class DocumentsFeature
     {
         var element = WireJson.Parse<JsonElement>(body);
         return element.ValueKind is JsonValueKind.Object ? JsonObject.Create(element)! : throw ProblemException.Body("", "The body must be a JSON object.");
+    }
+
+    /// <summary>The answer to a write, which says what was masked in it; a repetition does not get that again.</summary>
+    private static Answer Masked(HttpContext http, Door door, Document document)
+    {
+        if (document.Masked is { } masked)
+        {
+            http.Response.Headers[Screening.Header] = masked;
+        }
+
+        return door.Answer(document);
     }
 
     private static ProblemException NoSuchDocument() => ProblemException.NotFound("This user has no structured memory.");

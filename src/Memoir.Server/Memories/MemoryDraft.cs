@@ -68,6 +68,7 @@ internal sealed class MemoryDraft
             Writer = old.Writer,
             Channel = old.Channel,
             EmbeddingStatus = old.EmbeddingStatus,
+            Masked = old.Masked,
             OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
             ValidFrom = Memory.ValidFrom ?? old.ValidFrom,
             VerifiedAt = old.VerifiedAt,

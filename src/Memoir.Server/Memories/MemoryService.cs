@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Quality;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Retention.Holds;
 using Memoir.Server.Wire;
@@ -12,7 +13,7 @@ namespace Memoir.Server.Memories;
 
 /// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
 internal sealed class MemoryService(
-    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, TimeProvider time)
+    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, Intake intake)
 {
     private const string Confirm = "confirm";
 
@@ -29,7 +30,8 @@ internal sealed class MemoryService(
     public async Task<IReadOnlyList<Memory>> RememberAsync(
         Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, Companion<IReadOnlyList<Memory>>? companion, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
+        items = await intake.ScreenAsync(tenant, items, companion?.Before, ct);
         var drafts = MemoryDraft.Prepare(items, writer, now);
         var prompt = await vectors.AskPromptlyAsync(tenant, [.. items.Select(item => item.Content)], ct);
         var (stored, left) = await ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
@@ -76,7 +78,7 @@ internal sealed class MemoryService(
         ChangeAsync(tenant, id, "restore", async (session, old, text) =>
         {
             var snapshot = text?.Versions.GetValueOrDefault(version) ?? (await MemoryStore.FindSnapshotAsync(session, id, version))?.Text;
-            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
+            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, intake.Now());
         }, writer, ct);
 
     /// <summary>Takes down that a memory is still so. Its words and its history stay as they are.</summary>
@@ -88,7 +90,7 @@ internal sealed class MemoryService(
     /// <returns>The memory, or null when this tenant has none with that id.</returns>
     public async Task<Memory?> ConfirmAsync(Tenant tenant, Guid id, Func<DateTimeOffset?, DateTimeOffset?> review, Writer writer, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         Memory Confirmed(Memory memory) => memory with { VerifiedAt = now, ReviewAfter = review(memory.ReviewAfter) };
 
         var (found, isDone) = await database.WriteAsync<(Memory?, bool)>(tenant, async session =>
@@ -121,7 +123,7 @@ internal sealed class MemoryService(
 
             var text = row.ArchiveFile is { } file ? await archive.GetAsync(tenant, id, file, ct) : null;
             var then = !moment.Has(row) ? await PeriodReader.FindAsync(session, row, moment, text) : text is null ? row : row with { Content = text.Content };
-            return then?.IsOverAt(time.Now()) == false ? then : null;
+            return then?.IsOverAt(intake.Now()) == false ? then : null;
         }, ct);
 
     private Task<Memory?> ChangeAsync(
@@ -131,7 +133,7 @@ internal sealed class MemoryService(
             var row = await MemoryStore.FindAsync(session, id);
             var text = row?.ArchiveFile is { } file ? texts.Of(id, file) : null;
             row = text is null ? row : row! with { Content = text.Content };
-            if (row is null || (await CurrentOfAsync(session, row, text) ?? (row.IsOverAt(time.Now()) ? null : row)) is not { } old)
+            if (row is null || (await CurrentOfAsync(session, row, text) ?? (row.IsOverAt(intake.Now()) ? null : row)) is not { } old)
             {
                 return null;
             }
@@ -142,12 +144,13 @@ internal sealed class MemoryService(
                 return null;
             }
 
+            changed = await intake.ScreenAsync(session, old, changed, isVersion: action == "restore");
             if (changed == old)
             {
                 return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
-            var now = MemoryPeriods.After(row, time.Now());
+            var now = MemoryPeriods.After(row, intake.Now());
             var isReworded = changed.Content != row.Content;
             if (isReworded && row.ArchivedAt is not null)
             {
@@ -195,7 +198,7 @@ internal sealed class MemoryService(
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             var content = text?.Content ?? old.Content;
-            var now = time.Now();
+            var now = intake.Now();
             var restored = old with
             {
                 Content = content,
@@ -247,7 +250,7 @@ internal sealed class MemoryService(
             await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
             await write.RemoveAsync(old.Sequence, old.Version + 1);
             await AuditLog.AppendAsync(
-                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
+                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), intake.Now());
             await archive.NoteGoneAsync(session, [old.ArchiveFile]);
             return (true, old.ArchiveFile);
         }, ct);
@@ -290,7 +293,7 @@ internal sealed class MemoryService(
         database.ReadAsync(tenant, async session =>
         {
             if (await MemoryStore.FindAsync(session, id) is not { } memory
-                || (memory.IsOverAt(time.Now()) && await CurrentOfAsync(session, memory, text: null) is null))
+                || (memory.IsOverAt(intake.Now()) && await CurrentOfAsync(session, memory, text: null) is null))
             {
                 return null;
             }
@@ -418,7 +421,7 @@ internal sealed class MemoryService(
     /// <summary>What a memory says now: mostly its row, which was told last; else what is still true of what was told before.</summary>
     private async Task<Memory?> CurrentOfAsync(Session session, Memory row, ArchivedText? text)
     {
-        var now = time.Now();
+        var now = intake.Now();
         var current = row.IsTrueAt(now) ? row : await PeriodReader.FindAsync(session, row, new Moment(now, now), text);
         return current?.IsOverAt(now) == false ? current : null;
     }

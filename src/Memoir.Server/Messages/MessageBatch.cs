@@ -19,7 +19,7 @@ internal sealed class MessageBatch
     /// <summary>The one tenant of all items; null when no item could be read.</summary>
     public string? TenantId { get; }
 
-    public IReadOnlyList<NewMemory> Accepted { get; }
+    public IReadOnlyList<NewMemory> Accepted { get; private set; }
 
     /// <exception cref="ProblemException">The body as a whole cannot be taken.</exception>
     public static MessageBatch Read(ReadOnlySpan<byte> body)
@@ -53,7 +53,11 @@ internal sealed class MessageBatch
         return new MessageBatch(tenant, accepted, refusals);
     }
 
+    /// <summary>Refuses those of the accepted items that the tenant's policy does not let in, each alone.</summary>
+    /// <param name="judged">A place for each of them; null when none is refused.</param>
+    public void Refuse(IReadOnlyList<ProblemException?>? judged) => Accepted = BatchItems.Without(_refusals, Accepted, judged);
+
     /// <summary>The answer, item by item in the order of the request.</summary>
     public StoreBatchResponse Answer(IReadOnlyList<Memory> stored, string path, string requestId) =>
-        BatchItems.AnswerOf(_refusals, [.. stored.Select(memory => memory.Id)], path, requestId);
+        BatchItems.AnswerOf(_refusals, stored, path, requestId);
 }

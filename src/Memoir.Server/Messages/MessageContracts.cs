@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Memoir.Server.Quality;
 
 namespace Memoir.Server.Messages;
 
@@ -78,6 +79,10 @@ public sealed record MessageResponse
     /// <summary>Since when it is in the archive; absent while it is not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? ArchivedAt { get; init; }
+
+    /// <summary>What was masked before it was stored; absent when nothing was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<MaskedField>? Masked { get; init; }
 }
 
 /// <summary>Body of <c>PATCH /v1/messages/{id}</c>; what is absent stays as it is.</summary>

@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
@@ -72,12 +73,13 @@ internal static class MessagesFeature
         return Accepted(Counted(meters, await memories.RememberAsync(tenant, [item], WriterOf(http, caller), companion, ct)));
     }
 
-    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, Meters meters, CancellationToken ct)
+    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, Intake intake, Meters meters, CancellationToken ct)
     {
         using var body = await http.ReadBatchAsync();
         var batch = MessageBatch.Read(body.Span);
         var caller = Caller.Of(http);
         var tenant = caller.ActIn(http, batch.TenantId);
+        batch.Refuse(await intake.JudgeAsync(tenant, batch.Accepted, ct));
         var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
         Answer Accepted(IReadOnlyList<Memory> stored) => Answer.Of(
             StatusCodes.Status202Accepted, batch.Answer(stored, path, requestId), WireJson.Of<StoreBatchResponse>(), null);

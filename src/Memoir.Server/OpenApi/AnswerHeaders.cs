@@ -1,5 +1,6 @@
 using Memoir.Kit.Http;
 using Memoir.Kit.Limits;
+using Memoir.Server.Quality;
 using Microsoft.OpenApi;
 
 namespace Memoir.Server.OpenApi;
@@ -12,6 +13,7 @@ internal static class AnswerHeaders
     public const string RetryAfterName = "Retry-After";
     public const string VersionName = "ETag";
     public const string WarningName = "Warning";
+    public const string MaskedName = Screening.Header;
     public const string ChallengeName = "WWW-Authenticate";
 
     /// <summary>Of an answer that fell under a limit.</summary>
@@ -24,6 +26,7 @@ internal static class AnswerHeaders
         (IdempotentRequest.ReplayedHeader, "`true` when this is the kept answer to an earlier request with the same `Idempotency-Key`; else absent.", JsonSchemaType.String, "true"),
         (VersionName, "The version, as an entity tag for `If-Match` and `If-None-Match`.", JsonSchemaType.String, "\"7\""),
         (WarningName, "Absent, unless the newest version is damaged and an older one is served in its place.", JsonSchemaType.String, "199 memoir \"version 8 is damaged; version 7 is served in its place\""),
+        (MaskedName, "What was masked before it was stored: class, kind and in how many places; absent when nothing was.", JsonSchemaType.String, "secrets.github_token=1, personal_data.email=2"),
         (RetryAfterName, "Whole seconds after which trying again makes sense.", JsonSchemaType.Integer, "5"),
         (RateLimitHeaders.Limit, "How many requests the nearest limit of this request has; absent when none applies.", JsonSchemaType.Integer, "120"),
         (RateLimitHeaders.Remaining, "How many more that limit would let in now.", JsonSchemaType.Integer, "117"),

@@ -216,6 +216,11 @@ internal sealed class OperationDetails(OpenApiOperation operation, OpenApiOperat
                 AnswerHeaders.Add(answer, AnswerHeaders.VersionName, context.Document);
                 AnswerHeaders.Add(answer, AnswerHeaders.WarningName, context.Document);
             }
+
+            if (Has<MaskingRoute>())
+            {
+                AnswerHeaders.Add(answer, AnswerHeaders.MaskedName, context.Document);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
 
@@ -39,6 +40,7 @@ internal sealed class MemoryAnswers(MemoryReader memories, TimeProvider time)
         ReviewAfter = memory.ReviewAfter,
         ReviewDue = memory.ReviewAfter <= time.GetUtcNow() ? true : null,
         ArchivedAt = memory.ArchivedAt,
+        Masked = Screening.Parse(memory.Masked),
         Similarity = similarity,
     };
 }

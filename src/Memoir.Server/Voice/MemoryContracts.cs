@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Memoir.Server.Quality;
 
 namespace Memoir.Server.Voice;
 
@@ -155,16 +156,28 @@ public sealed record MemoryResponse
     /// <summary>0..1, of what was searched for; absent in lists.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Similarity { get; init; }
+
+    /// <summary>What was masked before it was stored; absent when nothing was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<MaskedField>? Masked { get; init; }
+}
+
+/// <summary>What all answers say of something that was stored.</summary>
+public abstract record Stored
+{
+    /// <summary>What was masked before it was stored; absent when nothing was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<MaskedField>? Masked { get; init; }
 }
 
 /// <summary>Answer of <c>POST /v1/memories</c>; the same id twice, for clients read one or the other.</summary>
-public sealed record MemoryStored(bool Success, Guid Id, Guid MemoryId, string Message);
+public sealed record MemoryStored(bool Success, Guid Id, Guid MemoryId, string Message) : Stored;
 
 /// <summary>Answer of <c>POST /v1/memories/user</c>.</summary>
-public sealed record UserMemoryStored(bool Success, Guid MemoryId, string UserId, string Message);
+public sealed record UserMemoryStored(bool Success, Guid MemoryId, string UserId, string Message) : Stored;
 
 /// <summary>Answer of <c>POST /v1/memories/shared</c>.</summary>
-public sealed record SharedMemoryStored(bool Success, Guid MemoryId, string Scope, string Message);
+public sealed record SharedMemoryStored(bool Success, Guid MemoryId, string Scope, string Message) : Stored;
 
 /// <summary>Answer of <c>DELETE /v1/memories/{id}</c>.</summary>
 public sealed record MemoryDeleted(bool Success, string Message);
@@ -243,7 +256,7 @@ public sealed record StoreTurnRequest
 }
 
 /// <summary>Answer of <c>POST /memory/store</c>.</summary>
-public sealed record TurnStored(bool Success, Guid Id, Guid MemoryId);
+public sealed record TurnStored(bool Success, Guid Id, Guid MemoryId) : Stored;
 
 /// <summary>Body of <c>POST /memory/retrieve</c>.</summary>
 public sealed record RetrieveRequest

@@ -3,6 +3,7 @@ using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Lists;
+using Memoir.Server.Quality;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Voice;
@@ -33,7 +34,7 @@ internal static class TurnRoutes
         var item = MemoryChecks.Check(WireJson.Parse<StoreTurnRequest>(body.Span));
         var caller = Caller.Of(http);
         var tenant = caller.ActIn(http, stated: null);
-        Answer Of(IReadOnlyList<Memory> stored) => VoiceRequests.Ok(new TurnStored(true, stored[0].Id, stored[0].Id), caller, tenant, stored[0].Id);
+        Answer Of(IReadOnlyList<Memory> stored) => VoiceRequests.Ok(new TurnStored(true, stored[0].Id, stored[0].Id) { Masked = Screening.Parse(stored[0].Masked) }, caller, tenant, stored[0].Id);
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Of);
         var stored = await memories.RememberAsync(tenant, [item], VoiceRequests.WriterOf(http), companion, ct);

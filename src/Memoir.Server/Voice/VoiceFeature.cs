@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Lists;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Wire;
@@ -82,7 +83,7 @@ internal static class VoiceFeature
 
     private static Task<IResult> StoreAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request, (stored, caller, tenant) => VoiceRequests.Ok(
-            new MemoryStored(true, stored.Id, stored.Id, "Memory stored."), caller, tenant, stored.Id), ct);
+            new MemoryStored(true, stored.Id, stored.Id, "Memory stored.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
 
     private static Task<IResult> StoreOfUserAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct)
     {
@@ -94,14 +95,14 @@ internal static class VoiceFeature
                 ? request with { UserId = user }
                 : throw ProblemException.Field("user_id", "is another one than in the query");
         }, (stored, caller, tenant) => VoiceRequests.Ok(
-            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user."), caller, tenant, stored.Id), ct);
+            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
     }
 
     private static Task<IResult> StoreSharedAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request.UserId is null
             ? request
             : throw ProblemException.Field("user_id", "has no place here: what is shared is nobody's own"), (stored, caller, tenant) => VoiceRequests.Ok(
-            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users."), caller, tenant, stored.Id), ct);
+            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
 
     private static async Task<IResult> StoreOneAsync(
         HttpContext http, MemoryService memories, TimeProvider time,
@@ -117,7 +118,7 @@ internal static class VoiceFeature
         return Stored(await memories.RememberAsync(tenant, [item], VoiceRequests.WriterOf(http), companion, ct));
     }
 
-    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct)
+    private static async Task<IResult> StoreBatchAsync(HttpContext http, MemoryService memories, Intake intake, TimeProvider time, CancellationToken ct)
     {
         using var body = await http.ReadBatchAsync();
         var (items, refusals) = BatchItems.Read<StoreMemoriesRequest, StoreMemoryRequest>(body.Span, whole => whole.Items);
@@ -143,12 +144,13 @@ internal static class VoiceFeature
         }
 
         var tenant = Caller.Of(http).ActIn(http, stated: null);
+        var taken = BatchItems.Without(refusals, accepted, await intake.JudgeAsync(tenant, accepted, ct));
         var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
         Answer Stored(IReadOnlyList<Memory> stored) =>
-            Answer.Ok(BatchItems.AnswerOf(refusals, [.. stored.Select(memory => memory.Id)], path, requestId), WireJson.Of<StoreBatchResponse>());
+            Answer.Ok(BatchItems.AnswerOf(refusals, stored, path, requestId), WireJson.Of<StoreBatchResponse>());
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Stored);
-        return Stored(accepted.Count == 0 && companion is null ? [] : await memories.RememberAsync(tenant, accepted, VoiceRequests.WriterOf(http), companion, ct));
+        return Stored(taken.Count == 0 && companion is null ? [] : await memories.RememberAsync(tenant, taken, VoiceRequests.WriterOf(http), companion, ct));
     }
 
     private static async Task<IResult> ListAsync(

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
+using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 
 namespace Memoir.Server.Wire;
 
@@ -21,6 +23,10 @@ public sealed record StoreBatchResult
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? Error { get; init; }
+
+    /// <summary>What was masked before it was stored; absent when nothing was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<MaskedField>? Masked { get; init; }
 }
 
 /// <summary>The items of a batch: those that can be read, and why the others cannot.</summary>
@@ -47,17 +53,48 @@ internal static class BatchItems
 
     /// <summary>The answer, item by item in the order of the request.</summary>
     /// <param name="refusals">A place for each item; null where it was taken.</param>
-    /// <param name="stored">The ids of those that were taken, in their order.</param>
+    /// <param name="stored">Those that were taken, in their order.</param>
     /// <param name="path">The request's.</param>
     /// <param name="requestId">The request's.</param>
-    public static StoreBatchResponse AnswerOf(IReadOnlyList<ProblemException?> refusals, IReadOnlyList<Guid> stored, string path, string requestId)
+    public static StoreBatchResponse AnswerOf(IReadOnlyList<ProblemException?> refusals, IReadOnlyList<Memory> stored, string path, string requestId)
     {
         var next = 0;
         List<StoreBatchResult> results = [.. refusals.Select((refusal, i) => refusal is null
-            ? new StoreBatchResult { Index = i, Id = stored[next++] }
+            ? Taken(i, stored[next++])
             : new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) })];
         return new StoreBatchResponse(results, stored.Count, results.Count - stored.Count);
     }
+
+    /// <summary>Those of the items that were taken until now which are to be stored; why the others are not is written where they stood.</summary>
+    /// <param name="refusals">A place for each item of the batch; null where it was taken.</param>
+    /// <param name="taken">Those that were taken, in their order.</param>
+    /// <param name="judged">A place for each of these; null when none of them is refused.</param>
+    public static IReadOnlyList<T> Without<T>(ProblemException?[] refusals, IReadOnlyList<T> taken, IReadOnlyList<ProblemException?>? judged)
+    {
+        if (judged is null)
+        {
+            return taken;
+        }
+
+        var (rest, next) = (new List<T>(taken.Count), 0);
+        for (var i = 0; i < refusals.Length; i++)
+        {
+            if (refusals[i] is null)
+            {
+                refusals[i] = judged[next];
+                if (judged[next] is null)
+                {
+                    rest.Add(taken[next]);
+                }
+
+                next++;
+            }
+        }
+
+        return rest;
+    }
+
+    private static StoreBatchResult Taken(int index, Memory memory) => new() { Index = index, Id = memory.Id, Masked = Screening.Parse(memory.Masked) };
 
     private static (T?[] Items, ProblemException?[] Refusals) ReadAll<TBody, T>(ReadOnlySpan<byte> body, Func<TBody, IReadOnlyList<T>> itemsOf)
         where T : class

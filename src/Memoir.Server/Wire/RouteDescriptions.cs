@@ -23,6 +23,9 @@ internal static class RouteDescriptions
     /// <summary>The answer has an <c>ETag</c>, and a <c>Warning</c> where an older version stands in; the request may have a <see cref="Precondition"/>.</summary>
     public static RouteHandlerBuilder AnswersVersion(this RouteHandlerBuilder route) => route.WithMetadata(VersionedRoute.Instance);
 
+    /// <summary>The answer says in a header what was masked.</summary>
+    public static RouteHandlerBuilder AnswersMasked(this RouteHandlerBuilder route) => route.WithMetadata(MaskingRoute.Instance);
+
     /// <summary>A body that the route takes beside its JSON.</summary>
     public static RouteHandlerBuilder AlsoTakes<TBody>(this RouteHandlerBuilder route, string mediaType) => route.WithMetadata(new FurtherBody(mediaType, typeof(TBody)));
 
@@ -50,6 +53,12 @@ internal sealed class LocatingRoute
 internal sealed class VersionedRoute
 {
     public static readonly VersionedRoute Instance = new();
+}
+
+/// <summary>Marks a route whose answer says in a header what was masked.</summary>
+internal sealed class MaskingRoute
+{
+    public static readonly MaskingRoute Instance = new();
 }
 
 /// <summary>Marks a route that is there for older clients.</summary>

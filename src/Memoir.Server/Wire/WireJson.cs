@@ -11,6 +11,7 @@ using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
@@ -34,6 +35,7 @@ internal static class WireJson
             AuditJson.Default,
             RetentionJson.Default,
             HoldsJson.Default,
+            QualityJson.Default,
             PrivacyJson.Default,
             BackupsJson.Default,
             AnalyticsJson.Default,

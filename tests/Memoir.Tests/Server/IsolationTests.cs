@@ -168,7 +168,7 @@ public sealed partial class IsolationTests
     [GeneratedRegex(@"^\s*(SELECT|INSERT|UPDATE|DELETE)\b")]
     private static partial Regex Statement();
 
-    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|memory_periods|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|legal_holds|erasures|search_log|documents|document_versions)\b")]
+    [GeneratedRegex(@"\b(FROM|INTO|UPDATE)\s+(tenants|memories|memory_versions|memory_periods|embeddings|embedding_generations|index_\w+|jobs|idempotency_keys|audit_records|api_keys|retention_\w+|quality_policies|legal_holds|erasures|search_log|documents|document_versions)\b")]
     private static partial Regex Table();
 
     private sealed record World(HttpClient A, HttpClient B, string MessageA, string MessageB, string KeyB, string CursorB, string JobB)
@@ -271,6 +271,9 @@ public sealed partial class IsolationTests
             yield return ("GET", "/v1/admin/retention/policies/b", null);
             yield return ("PUT", "/v1/admin/retention/policies/b", """{"max_age_days":0,"importance_threshold":1,"delete_after_days":0}""");
             yield return ("DELETE", "/v1/admin/retention/policies/b", null);
+            yield return ("GET", "/v1/admin/quality/policies/b", null);
+            yield return ("PUT", "/v1/admin/quality/policies/b", "{\"secrets\":\"keep\",\"personal_data\":\"keep\"}");
+            yield return ("DELETE", "/v1/admin/quality/policies/b", null);
             yield return ("GET", "/v1/admin/retention/holds?tenant_id=b", null);
             yield return ("PUT", "/v1/admin/retention/holds/x", $$"""{"message_id":"{{MessageB}}"}""");
             yield return ("PUT", "/v1/admin/retention/holds/x", """{"tenant_id":"b"}""");

@@ -148,6 +148,15 @@ internal static partial class CopiedRows
         public byte[]? Hash { get; init; }
     }
 
+    internal sealed record QualityPolicyRow
+    {
+        public required string Secrets { get; init; }
+
+        public required string PersonalData { get; init; }
+
+        public required long UpdatedAt { get; init; }
+    }
+
     internal sealed record RetentionPolicyRow
     {
         public required long MaxAgeDays { get; init; }

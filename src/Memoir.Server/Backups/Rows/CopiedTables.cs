@@ -29,6 +29,7 @@ internal static class CopiedTables
         new CopiedTable<ApiKeyRow>("api_keys", nameof(ApiKeyRow.Id)),
         new CopiedTable<BlockedAddressRow>("blocked_addresses", nameof(BlockedAddressRow.Address)),
         new CopiedTable<RetentionPolicyRow>("retention_policies"),
+        new CopiedTable<QualityPolicyRow>("quality_policies"),
         new CopiedTable<LegalHoldRow>("legal_holds", nameof(LegalHoldRow.Name)),
         new CopiedTable<SearchRow>("search_log", nameof(SearchRow.Id)),
         new CopiedTable<DocumentRow>("documents", nameof(DocumentRow.Id)),

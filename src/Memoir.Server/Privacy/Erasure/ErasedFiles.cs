@@ -24,7 +24,7 @@ internal sealed partial class ErasedFiles(Database database, IOptions<PrivacyOpt
     ];
 
     /// <summary>Tables in which nothing of a subject ever is.</summary>
-    public static IReadOnlyList<string> Untouched { get; } = ["tenants", "audit_records", "embedding_generations", "blocked_addresses", "retention_policies", "retention_runs"];
+    public static IReadOnlyList<string> Untouched { get; } = ["tenants", "audit_records", "embedding_generations", "blocked_addresses", "retention_policies", "retention_runs", "quality_policies"];
 
     /// <summary>Tables that are written anew.</summary>
     public static IReadOnlyList<string> All { get; } = [.. Always, .. Counted.Select(item => item.Table)];

@@ -178,6 +178,7 @@ internal static class SubjectStore
     {
         await session.ExecuteAsync("DELETE FROM blocked_addresses WHERE tenant_id = @Tenant", new { });
         await session.ExecuteAsync("DELETE FROM retention_policies WHERE tenant_id = @Tenant", new { });
+        await session.ExecuteAsync("DELETE FROM quality_policies WHERE tenant_id = @Tenant", new { });
         await session.ExecuteAsync("DELETE FROM retention_runs WHERE tenant_id = @Tenant", new { });
         return new ErasedCounts
         {

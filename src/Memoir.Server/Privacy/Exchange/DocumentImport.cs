@@ -5,6 +5,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Documents;
 using Memoir.Server.Memories;
 using Memoir.Server.Privacy.Erasure;
+using Memoir.Server.Quality;
 
 namespace Memoir.Server.Privacy.Exchange;
 
@@ -12,14 +13,14 @@ namespace Memoir.Server.Privacy.Exchange;
 internal sealed record IncomingDocument(long Number, DocumentLine? Document, DocumentVersionLine? Version);
 
 /// <summary>Brings an export's documents back with their versions; one that is there already only gets the versions that it lacks at its end.</summary>
-internal sealed class DocumentImport(Database database, ErasureRecords erasures, TimeProvider time)
+internal sealed class DocumentImport(Database database, ErasureRecords erasures, Intake intake)
 {
     private const long LastVersion = 1L << 53;
     private const int PortionSize = 100;
     private const long PortionCharacters = 2_000_000;
 
     /// <returns>How many documents were begun, and how many versions were added.</returns>
-    public async Task<(long Documents, long Versions)> RunAsync(Tenant tenant, ImportLines lines, Writer writer, CancellationToken ct)
+    public async Task<(long Documents, long Versions)> RunAsync(Tenant tenant, ImportLines lines, SensitivePolicy policy, Writer writer, CancellationToken ct)
     {
         var (documents, added) = (0L, 0L);
         (long Number, DocumentLine Line)? open = null;
@@ -67,7 +68,7 @@ internal sealed class DocumentImport(Database database, ErasureRecords erasures,
 
             try
             {
-                var version = RowOf(current.Line, next.Version!, versions.Count == 0 ? 0 : versions[^1].Version);
+                var version = Screened(RowOf(current.Line, next.Version!, versions.Count == 0 ? 0 : versions[^1].Version), policy);
                 versions.Add(version);
                 weight += version.Content.Length + version.Diff.Length;
             }
@@ -89,7 +90,7 @@ internal sealed class DocumentImport(Database database, ErasureRecords erasures,
     private Task<(bool IsNew, int Versions, string? Refusal)> PutAsync(
         Tenant tenant, DocumentLine line, IReadOnlyList<DocumentVersion> versions, Writer writer, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         return database.WriteAsync<(bool, int, string?)>(tenant, async session =>
         {
             if (await erasures.IsErasedAsync(session, line.UserId, line.CreatedAt))
@@ -134,6 +135,15 @@ internal sealed class DocumentImport(Database database, ErasureRecords erasures,
         { Version: < 1 or > LastVersion } => "version: must be from 1 to 2^53",
         _ => null,
     };
+
+    /// <exception cref="ProblemException">The policy refuses it.</exception>
+    private static DocumentVersion Screened(DocumentVersion version, SensitivePolicy policy)
+    {
+        var screening = new Screening(policy);
+        var screened = version with { Content = version.IsDeletion ? "" : screening.Document(version.Content, known: null), Diff = screening.Text("diff", version.Diff) };
+        screening.ThrowIfRefused();
+        return screened;
+    }
 
     private static DocumentVersion RowOf(DocumentLine document, DocumentVersionLine line, long after)
     {

@@ -5,13 +5,14 @@ using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Periods;
 using Memoir.Server.Privacy.Erasure;
+using Memoir.Server.Quality;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
 
 /// <summary>Brings an export back with its history and its provenance, portion by portion; what is there already is left as it is.</summary>
-internal sealed class ImportService(Database database, RecallIndexes indexes, MemoryVectors vectors, ErasureRecords erasures, TimeProvider time)
+internal sealed class ImportService(Database database, RecallIndexes indexes, MemoryVectors vectors, ErasureRecords erasures, Intake intake)
 {
     private const string ErasedSince = "was erased since it was stored";
     private const string MadeOfErased = "was made from what was erased since";
@@ -20,7 +21,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
     private const long PortionCharacters = 2_000_000;
     private const int MostErrors = 1000;
 
-    private readonly DocumentImport _documents = new(database, erasures, time);
+    private readonly DocumentImport _documents = new(database, erasures, intake);
 
     public async Task<ImportReport> RunAsync(Tenant tenant, Stream stream, Writer writer, CancellationToken ct)
     {
@@ -38,6 +39,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 }
             },
         };
+        var policy = await intake.PolicyAsync(tenant, ct);
         var portion = new List<IncomingMemory>();
         var erased = new HashSet<Guid>(); // What is made from it stands further down: in an export by the order of storing.
         var weight = 0L;
@@ -52,7 +54,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
             if (portion.Count > 0 && (next is null || portion.Count == PortionSize || weight >= PortionCharacters))
             {
-                var stored = await StoreAsync(tenant, portion, erased, writer, ct);
+                var stored = await StoreAsync(tenant, [.. portion.Select(one => ScreenedMemory.Of(one, policy))], erased, writer, ct);
                 report = report with
                 {
                     Imported = report.Imported + stored.Imported,
@@ -66,7 +68,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
             if (next is null)
             {
-                var documents = await _documents.RunAsync(tenant, lines, writer, ct);
+                var documents = await _documents.RunAsync(tenant, lines, policy, writer, ct);
                 var searches = await StoreSearchesAsync(tenant, lines, writer, ct);
                 return report with { Documents = documents.Documents, DocumentVersions = documents.Versions, Searches = searches, Refused = refused, Complete = lines.IsComplete, Errors = [.. errors.OrderBy(error => error.Line)] };
             }
@@ -97,7 +99,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
     private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingSearch> portion, Writer writer, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         return database.WriteAsync(tenant, async session =>
         {
             var result = new Stored(0, 0, 0, []);
@@ -116,7 +118,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 }
                 else
                 {
-                    kept.Add(search);
+                    kept.Add(search with { Query = SearchRecord.Cut(new Screening(SensitivePolicy.MaskSecrets).Text("query", search.Query)) });
                 }
             }
 
@@ -135,9 +137,9 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
     /// <param name="erased">The ids of the file's memories that were erased since; those found in this portion are added.</param>
     /// <param name="writer">Who imports.</param>
     /// <param name="ct">Ends the import.</param>
-    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<IncomingMemory> portion, HashSet<Guid> erased, Writer writer, CancellationToken ct)
+    private Task<Stored> StoreAsync(Tenant tenant, IReadOnlyList<ScreenedMemory> portion, HashSet<Guid> erased, Writer writer, CancellationToken ct)
     {
-        var now = time.Now();
+        var now = intake.Now();
         return database.WriteAsync(tenant, async session =>
         {
             var result = new Stored(0, 0, 0, []);
@@ -145,14 +147,14 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
             var ids = new HashSet<Guid>();
             var names = new HashSet<string>(StringComparer.Ordinal);
             var keys = new HashSet<(string, string, string?)>();
-            foreach (var incoming in portion)
+            foreach (var (sent, incoming, refusal) in portion)
             {
                 var memory = incoming.Memory;
                 if (await ExchangeStore.FindAsync(session, memory.Id) is { } known)
                 {
                     // Where its text stands in the archive, the rest has to do.
-                    var same = known.ArchiveFile is null ? memory : memory with { Content = "", ArchiveFile = known.ArchiveFile };
-                    if (Comparable(known) == Comparable(same))
+                    var archived = known.ArchiveFile;
+                    if (((ExchangedMemory[])[sent.Memory, memory]).Any(one => Comparable(known) == Comparable(archived is null ? one : one with { Content = "", ArchiveFile = archived })))
                     {
                         result = result with { Unchanged = result.Unchanged + 1 };
                     }
@@ -179,6 +181,10 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 {
                     erased.Add(memory.Id);
                     result.Refusals.Add(new ImportError(incoming.Number, MadeOfErased));
+                }
+                else if (refusal is not null)
+                {
+                    result.Refusals.Add(new ImportError(incoming.Number, refusal));
                 }
                 else if (ids.Add(memory.Id))
                 {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Memoir.Server.Quality.Detection.Numbers;
 
 namespace Memoir.Server.Quality.Detection;
 

@@ -19,7 +19,7 @@ public sealed class OneRecordTests : IAsyncLifetime
     private static readonly string[] NotAsked =
     [
         "POST /v1/messages/{}/restore", "DELETE /v1/users/{}/data", "POST /v1/admin/import", "DELETE /v1/admin/blocked-addresses/{}", "POST /v1/admin/retention/run",
-        "PUT /v1/admin/retention/policies/{}", "DELETE /v1/admin/retention/policies/{}", "PUT /v1/admin/retention/holds/{}", "DELETE /v1/admin/retention/holds/{}",
+        "DELETE /v1/admin/quality/policies/{}", "PUT /v1/admin/retention/policies/{}", "DELETE /v1/admin/retention/policies/{}", "PUT /v1/admin/retention/holds/{}", "DELETE /v1/admin/retention/holds/{}",
     ];
 
     private TestApp _server = null!;
@@ -50,6 +50,7 @@ public sealed class OneRecordTests : IAsyncLifetime
         { "DELETE", "/v1/jobs/{dead}", null, "job.delete" },
         { "PUT", "/v1/admin/embeddings", """{"provider":"builtin"}""", "embeddings.choose" },
         { "POST", "/v1/admin/embeddings/rollback", null, "embeddings.rollback" },
+        { "PUT", "/v1/admin/quality/policies/acme", """{"secrets":"refuse","personal_data":"mask"}""", "quality.policy" },
         { "DELETE", "/v1/tenants/acme/data", null, "tenant.erase" },
     };
 

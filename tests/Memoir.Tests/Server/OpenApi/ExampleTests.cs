@@ -23,6 +23,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         "POST /v1/jobs/{id}/retry",
         "DELETE /v1/jobs/{id}",
         "POST /v1/admin/embeddings/rollback",
+        "DELETE /v1/admin/quality/policies/{tenant_id}",
         "DELETE /v1/admin/retention/policies/{tenant_id}",
         "PUT /v1/admin/retention/holds/{name}",
         "DELETE /v1/admin/retention/holds/{name}",

@@ -21,7 +21,7 @@ internal static class Canaries
         {
             foreach (var (tenant, number) in tenants.Select((tenant, number) => (tenant, number)))
             {
-                var isSingle = table is "tenants" or "index_states" or "retention_policies";
+                var isSingle = table is "tenants" or "index_states" or "retention_policies" or "quality_policies";
                 for (var row = 0; row < (isSingle ? 1 : RowsOfEach); row++)
                 {
                     Insert(connection, [.. columns.Where(column => column.Table == table)], tenant, row + (number * 10_000));

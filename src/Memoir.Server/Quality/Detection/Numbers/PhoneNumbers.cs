@@ -1,4 +1,4 @@
-namespace Memoir.Server.Quality.Detection;
+namespace Memoir.Server.Quality.Detection.Numbers;
 
 /// <summary>
 /// Telephone numbers with <c>+</c> and a country, or written in groups as one country or another does. A number without both is

@@ -1,4 +1,4 @@
-namespace Memoir.Server.Quality.Detection;
+namespace Memoir.Server.Quality.Detection.Numbers;
 
 /// <summary>Numbers of payment cards: of an issuer's beginning and length, with the right check digit.</summary>
 internal static class PaymentCards

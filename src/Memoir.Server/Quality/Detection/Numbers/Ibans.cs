@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace Memoir.Server.Quality.Detection;
+namespace Memoir.Server.Quality.Detection.Numbers;
 
 /// <summary>Numbers of bank accounts: of a country's length, with the right check digits (ISO 13616).</summary>
 internal static class Ibans
