@@ -16,7 +16,7 @@ public sealed class AllowedOrigins(RequestDelegate next, IOptions<HttpOptions> o
     private const string RequestHeaders =
         $"Authorization, Content-Type, If-Match, If-None-Match, {IdempotentRequest.Header}, x-api-key, {RequestId.Header}, X-Tenant-ID, traceparent";
     private const string AnswerHeaders =
-        $"ETag, Location, Warning, Deprecation, Link, {RequestId.Header}, {RateLimitHeaders.Limit}, {RateLimitHeaders.Remaining}, {RateLimitHeaders.Reset}, Retry-After, {IdempotentRequest.ReplayedHeader}";
+        $"ETag, Location, Warning, Deprecation, Link, Memoir-Masked, {RequestId.Header}, {RateLimitHeaders.Limit}, {RateLimitHeaders.Remaining}, {RateLimitHeaders.Reset}, Retry-After, {IdempotentRequest.ReplayedHeader}";
 
     private readonly HashSet<string> _origins = new(options.Value.ListAllowedOrigins(), StringComparer.Ordinal);
 

@@ -11,9 +11,6 @@ namespace Memoir.Server.Quality;
 /// </summary>
 internal sealed class Intake(QualityPolicies policies, TimeProvider time)
 {
-    /// <summary>What a masked text may grow to: no more than one that was sent.</summary>
-    private const int LongestContent = 100_000;
-
     public DateTimeOffset Now() => time.Now();
 
     /// <summary>The items as they may be stored.</summary>
@@ -121,7 +118,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         var screened = item with
         {
             Value = value,
-            Content = Content(screening, words),
+            Content = screening.Content(words),
             Metadata = new Json(screening.Json("metadata", item.Metadata.Text, name: null)),
             Tags = item.Tags is null ? null : screening.Json("categories", item.Tags, name: null),
         };
@@ -135,7 +132,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         var screened = changed with
         {
             Value = value,
-            Content = words == old.Content ? words : Content(screening, words),
+            Content = words == old.Content ? words : screening.Content(words),
             Metadata = changed.Metadata == old.Metadata ? changed.Metadata : new Json(screening.Json("metadata", changed.Metadata.Text, name: null)),
             Tags = changed.Tags is null || changed.Tags == old.Tags ? changed.Tags : screening.Json("categories", changed.Tags, name: null),
         };
@@ -162,14 +159,6 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         "categories" => old.Tags != changed.Tags,
         _ => true,
     };
-
-    private static string Content(Screening screening, string words)
-    {
-        var content = screening.Text("content", words);
-        return content.Length <= Math.Max(LongestContent, words.Length)
-            ? content
-            : throw ProblemException.Field("content", $"would have more than {LongestContent} characters once what is sensitive in it is masked");
-    }
 
     /// <summary>The words of a value that was masked; where they would be too many, those of before.</summary>
     private static string Words(string key, string value, string before)

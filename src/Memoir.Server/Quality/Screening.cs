@@ -11,6 +11,8 @@ internal sealed class Screening(SensitivePolicy policy)
     /// <summary>The header by which an answer whose body has no room for it says what was masked.</summary>
     public const string Header = "Memoir-Masked";
 
+    private const int LongestContent = 100_000;
+
     private static readonly Comparer<MaskedField> InOrder = Comparer<MaskedField>.Create(
         (a, b) => string.CompareOrdinal(a.Field, b.Field) is var fields and not 0 ? fields : string.CompareOrdinal(a.Kind, b.Kind));
 
@@ -27,6 +29,18 @@ internal sealed class Screening(SensitivePolicy policy)
 
     /// <exception cref="ProblemException">422: what the policy refuses is in it; the kinds are named, the words never.</exception>
     public void ThrowIfRefused() => _refusals.ThrowIfAny();
+
+    /// <summary>The words of a memory, which masked may be no longer than one that is sent.</summary>
+    public string Content(string words)
+    {
+        var content = Text("content", words);
+        if (content.Length > LongestContent && content.Length > words.Length)
+        {
+            Refuse("content", $"would have more than {LongestContent} characters once what is sensitive in it is masked");
+        }
+
+        return content;
+    }
 
     public string Text(string field, string text) => Judged(field, text, SensitiveText.Find(text));
 

@@ -1,5 +1,7 @@
+using System.Text;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
+using Memoir.Kit.Http.Json;
 using Memoir.Server.Memories;
 using Memoir.Server.Quality;
 
@@ -17,6 +19,8 @@ internal sealed record ScreenedMemory(IncomingMemory Sent, IncomingMemory Stored
         var memory = sent.Memory;
         try
         {
+            RequireText("value", memory.Value);
+            RequireText("tags", memory.Tags);
             var screened = Intake.Screened(
                 new NewMemory { Type = memory.Type, Key = memory.Key, Content = memory.Content, Value = memory.Value, Metadata = memory.Metadata, Tags = memory.Tags }, screening);
             var stored = new IncomingMemory(sent.Number, memory with
@@ -35,6 +39,15 @@ internal sealed record ScreenedMemory(IncomingMemory Sent, IncomingMemory Stored
         catch (ProblemException refusal)
         {
             return new ScreenedMemory(sent, sent, refusal.Message);
+        }
+    }
+
+    /// <summary>What stands in a line as a text is JSON of its own, whose escapes nobody has looked at yet.</summary>
+    private static void RequireText(string path, string? json)
+    {
+        if (json is not null && !StrictJson.IsKeepable(Encoding.UTF8.GetBytes(json)))
+        {
+            throw ProblemException.Body(path, "holds a character that cannot be kept");
         }
     }
 }

@@ -25,11 +25,8 @@ internal static class SensitiveText
     }
 
     /// <summary>As <see cref="Find(string)"/>, where the text is what a name was given: a name such as <c>password</c> makes a secret of it.</summary>
-    public static IReadOnlyList<Finding> Find(string name, string text) => Find(text) switch
-    {
-        { Count: 0 } when StatedSecrets.IsSecretOf(name, text, out var kind) => [new Finding(kind, 0, text.Length)],
-        var found => found,
-    };
+    public static IReadOnlyList<Finding> Find(string name, string text) =>
+        StatedSecrets.IsSecretOf(name, text, out var kind) ? [new Finding(kind, 0, text.Length)] : Find(text);
 
     /// <summary>The text with a mark in place of each finding.</summary>
     public static string Mask(string text, IReadOnlyList<Finding> findings)

@@ -50,7 +50,7 @@ public sealed class OneRecordTests : IAsyncLifetime
         { "DELETE", "/v1/jobs/{dead}", null, "job.delete" },
         { "PUT", "/v1/admin/embeddings", """{"provider":"builtin"}""", "embeddings.choose" },
         { "POST", "/v1/admin/embeddings/rollback", null, "embeddings.rollback" },
-        { "PUT", "/v1/admin/quality/policies/acme", """{"secrets":"refuse","personal_data":"mask"}""", "quality.policy" },
+        { "PUT", "/v1/admin/quality/policies/{tenant}", """{"secrets":"refuse","personal_data":"mask"}""", "quality.policy" },
         { "DELETE", "/v1/tenants/acme/data", null, "tenant.erase" },
     };
 
@@ -121,6 +121,11 @@ public sealed class OneRecordTests : IAsyncLifetime
             await client.PatchMemoryAsync("""{"profile":{"name":"Ann"}}""");
             await client.PatchMemoryAsync("""{"profile":{"role":"architect"}}""");
             return url.Replace("{document}", "ann", StringComparison.Ordinal);
+        }
+
+        if (url.Contains("{tenant}", StringComparison.Ordinal))
+        {
+            return url.Replace("{tenant}", "acme", StringComparison.Ordinal);
         }
 
         if (url.Contains("{user}", StringComparison.Ordinal))

@@ -66,6 +66,20 @@ public sealed class MaskedImportTests
         Assert.False(message.TryGetProperty("masked", out _));
     }
 
+    [Theory, MemberData(nameof(Engines))]
+    public async Task A_value_whose_text_is_none_is_refused_with_its_line(TestEngine engine)
+    {
+        var export = await ExportAsync(engine);
+        var odd = export.Replace($"{{\\u0022value\\u0022:\\u0022{Password}", "{\\u0022value\\u0022:\\u0022\\\\ud800", StringComparison.Ordinal).Replace($"{{\\\"value\\\":\\\"{Password}", "{\\\"value\\\":\\\"\\\\ud800", StringComparison.Ordinal);
+        await using var server = await TestApp.StartAsync(engine);
+
+        var report = await ImportAsync(server.As("acme"), odd);
+
+        Assert.NotEqual(export, odd);
+        Assert.Equal((2, 2), (report.GetProperty("imported").GetInt32(), report.GetProperty("refused").GetInt32())); // The end does not fit either.
+        Assert.Contains("value: holds a character that cannot be kept", report.GetProperty("errors").EnumerateArray().Select(error => error.Text("reason")));
+    }
+
     private static (int, int, int, int, int) Counts(System.Text.Json.JsonElement report) =>
         (report.GetProperty("imported").GetInt32(), report.GetProperty("versions").GetInt32(), report.GetProperty("documents").GetInt32(),
             report.GetProperty("document_versions").GetInt32(), report.GetProperty("refused").GetInt32());

@@ -21,11 +21,11 @@ public sealed class MaskedWriteTests
 
         var stored = await client.StoreAsync(
             $"Mail {Email}: {Github} and {Github}, my password is {Password}.",
-            ("metadata", new { note = $"see {Github}", password = Password, list = new[] { 1.50m, 2m }, user = Email }));
+            ("metadata", new { note = $"see {Github}", password = Password, nested = new { a = 1.50m, b = 2 }, user = Email }));
 
         Assert.Equal($"Mail {Email}: [masked:github_token] and [masked:github_token], my password is [masked:assigned_secret].", stored.Text("content"));
         Assert.Equal(
-            $$"""{"note":"see [masked:github_token]","password":"[masked:assigned_secret]","list":[1.50,2],"user":"{{Email}}"}""", stored.GetProperty("metadata").GetRawText());
+            $$"""{"note":"see [masked:github_token]","password":"[masked:assigned_secret]","nested":{"a":1.50,"b":2},"user":"{{Email}}"}""", stored.GetProperty("metadata").GetRawText());
         Assert.Equal(
             """[{"field":"content","kind":"assigned_secret","count":1},{"field":"content","kind":"github_token","count":2},{"field":"metadata","kind":"assigned_secret","count":1},{"field":"metadata","kind":"github_token","count":1}]""",
             stored.GetProperty("masked").GetRawText());

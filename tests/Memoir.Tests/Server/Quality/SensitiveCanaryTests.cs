@@ -8,6 +8,8 @@ namespace Memoir.Tests.Server.Quality;
 /// <summary>What is masked is nowhere: in no file, no table, no log line, whatever door it came through.</summary>
 public sealed class SensitiveCanaryTests
 {
+    private int _keys;
+
     public static TheoryData<TestEngine> Engines => TestEngines.All;
 
     [Theory, MemberData(nameof(Engines))]
@@ -47,10 +49,10 @@ public sealed class SensitiveCanaryTests
         }
     }
 
-    private static async Task SendAsync(HttpClient client, string method, string url, string body)
+    private async Task SendAsync(HttpClient client, string method, string url, string body)
     {
         client.DefaultRequestHeaders.Remove("Idempotency-Key");
-        client.DefaultRequestHeaders.Add("Idempotency-Key", Guid.NewGuid().ToString());
+        client.DefaultRequestHeaders.Add("Idempotency-Key", $"key-{_keys++}");
         var answer = await client.SendAsync(method, url, body);
         Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted, $"{method} {url}: {await answer.Content.ReadAsStringAsync(Ct)}");
     }
