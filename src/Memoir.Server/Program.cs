@@ -16,6 +16,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Privacy;
+using Memoir.Server.Quality.Quarantine;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Voice;
@@ -29,6 +30,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddEmbeddings();
     builder.AddRecall();
     builder.AddMemories();
+    builder.AddQuarantine();
     builder.AddMessages();
     builder.AddDocuments();
     builder.AddVoice();
@@ -58,6 +60,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapDocuments();
     app.MapVoice();
+    app.MapQuarantine();
     app.MapRecall();
     app.MapJobs();
     app.MapRetention();

@@ -3,6 +3,8 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories.Repeats;
+using Memoir.Server.Quality;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Retention.Holds;
 using Memoir.Server.Wire;
@@ -11,11 +13,13 @@ namespace Memoir.Server.Memories;
 
 /// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
 internal sealed class MemoryService(
-    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, TimeProvider time)
+    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, MemoryGate gate)
 {
+    private const string Release = "release";
+
     /// <summary>
     /// Stores memories together: all of them or none. An external id that is known already replaces what it named, and a key
-    /// what it said of the same user, unless it says the same; what was archived comes back with the new text.
+    /// what it said of the same user, unless it says the same; what was archived comes back with the new text. What was said before is linked to it, or is it.
     /// </summary>
     /// <param name="tenant">Whose memories they are.</param>
     /// <param name="items">Checked input, in the order it was given.</param>
@@ -26,8 +30,8 @@ internal sealed class MemoryService(
     public async Task<IReadOnlyList<Memory>> RememberAsync(
         Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, Companion<IReadOnlyList<Memory>>? companion, CancellationToken ct)
     {
-        var now = time.Now();
-        var drafts = MemoryDraft.Prepare(items, writer, now);
+        var now = gate.Now();
+        var drafts = MemoryDraft.Prepare(tenant, items, writer, gate, now);
         var prompt = await vectors.AskPromptlyAsync(tenant, [.. items.Select(item => item.Content)], ct);
         var (stored, left) = await ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
@@ -47,6 +51,7 @@ internal sealed class MemoryService(
                 await companion.After(session, memories);
             }
 
+            gate.Count(session, memories, written);
             return (memories, files);
         }, ct), ct);
         await archive.EraseAsync(tenant, left, CancellationToken.None);
@@ -73,8 +78,14 @@ internal sealed class MemoryService(
         ChangeAsync(tenant, id, "restore", async (session, old, text) =>
         {
             var snapshot = text?.Versions.GetValueOrDefault(version) ?? (await MemoryStore.FindSnapshotAsync(session, id, version))?.Text;
-            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, time.Now());
+            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, gate.Now());
         }, writer, ct);
+
+    /// <summary>Lets a memory out of the quarantine for good. One that was let out already stays as it is.</summary>
+    /// <returns>The memory, or null when this tenant has none with that id that is or was in quarantine.</returns>
+    public Task<Memory?> ReleaseAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct) =>
+        ChangeAsync(tenant, id, Release, (_, old, _) => Task.FromResult(
+            old.Quarantine is not null ? old with { Quarantine = null, ReleasedAt = gate.Now() } : old.ReleasedAt is null ? null : old), writer, ct);
 
     private Task<Memory?> ChangeAsync(
         Tenant tenant, Guid id, string action, Func<Session, Memory, ArchivedText?, Task<Memory?>> change, Writer writer, CancellationToken ct) =>
@@ -99,14 +110,14 @@ internal sealed class MemoryService(
                 return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
-            var now = time.Now();
+            var now = gate.Now();
             var isReworded = changed.Content != old.Content;
             if (isReworded && old.ArchivedAt is not null)
             {
                 throw new ProblemException(Problem.Conflict, "This memory is archived. Bring it back before its text is changed.");
             }
 
-            changed = changed with { Version = old.Version + 1, UpdatedAt = now };
+            changed = gate.Changed(old, changed) with { Version = old.Version + 1, UpdatedAt = now };
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             if (isReworded)
@@ -124,7 +135,8 @@ internal sealed class MemoryService(
             var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, old.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
-            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.change", id.ToString(), 1, writer.RequestId), now);
+            await DuplicateLinks.PassOnAsync(session, write, isReworded && old.ContentHash is not null ? [id] : []);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, action == Release ? "memory.release" : "memory.change", id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
         }, ct), ct);
 
@@ -144,7 +156,7 @@ internal sealed class MemoryService(
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             var content = text?.Content ?? old.Content;
-            var now = time.Now();
+            var now = gate.Now();
             var restored = old with
             {
                 Content = content,
@@ -152,6 +164,7 @@ internal sealed class MemoryService(
                 ArchivedAt = null,
                 ArchiveFile = null,
                 RestoredAt = now,
+                DuplicateOf = null, // Who brings it back wants to find it.
                 EmbeddingStatus = MemoryVectors.StatusOf(inUse, content),
             };
             await MemoryStore.UpdateAsync(session, restored);
@@ -188,13 +201,15 @@ internal sealed class MemoryService(
                 throw LegalHolds.Refusal(hold);
             }
 
+            var repeated = await DuplicateLinks.ListRepeatedAsync(session, [old.Sequence]);
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
             await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
             var write = await indexes.BeginAsync(session);
             await write.RemoveAsync(old.Sequence, old.Version + 1);
+            await DuplicateLinks.PassOnAsync(session, write, repeated);
             await AuditLog.AppendAsync(
-                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), time.Now());
+                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), gate.Now());
             await archive.NoteGoneAsync(session, [old.ArchiveFile]);
             return (true, old.ArchiveFile);
         }, ct);
@@ -222,6 +237,7 @@ internal sealed class MemoryService(
             {
                 var gone = await MemoryVectors.ForgetPortionAsync(session, last, portion);
                 var (memories, versions) = await MemoryStore.DeletePortionAsync(session, last, portion);
+                await DuplicateLinks.FreeOrphansAsync(session);
                 await indexes.EraseAsync(session);
                 await forgotten(session, (memories, versions, gone));
                 return memories + gone; // A memory has a vector of each of its generations: they may take longer.
@@ -280,6 +296,7 @@ internal sealed class MemoryService(
         var last = write.Counters.LastSequence - drafts.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
         var known = await KnownMemories.FindAsync(session, drafts);
+        var repetitions = await Repetitions.FindAsync(session, drafts, now);
         var memories = new Memory[drafts.Count];
         var fresh = new List<Memory>(drafts.Count);
         var written = new List<Memory>(drafts.Count);
@@ -295,8 +312,16 @@ internal sealed class MemoryService(
                 continue;
             }
 
+            var first = old is null ? repetitions.Of(draft) : null;
+            if (first is { Type: not MemoryType.Message })
+            {
+                memories[i] = await repetitions.StandAsync(session, write, first, draft, writer, FlushAsync);
+                written.AddRange(memories[i].Version == first.Version ? [] : [memories[i]]);
+                continue;
+            }
+
             var vector = prompt?.Of(i, generation.Generation);
-            var memory = (old is null ? draft.Memory with { Sequence = last + 1 + i } : draft.Replacing(old, now)) with
+            var memory = (old is null ? draft.New(last + 1 + i, first) : draft.Replacing(old, now)) with
             {
                 EmbeddingStatus = vector is null ? MemoryVectors.StatusOf(generation, draft.Memory.Content) : EmbeddingStatus.Of(vector),
             };
@@ -307,12 +332,7 @@ internal sealed class MemoryService(
             }
             else
             {
-                if (old.Sequence > last)
-                {
-                    await MemoryStore.InsertManyAsync(session, [.. fresh]); // It is one of these.
-                    fresh.Clear();
-                }
-
+                await FlushAsync(old);
                 if (old.ArchiveFile is { } file)
                 {
                     var text = texts.Of(old.Id, file);
@@ -338,6 +358,7 @@ internal sealed class MemoryService(
             }
 
             known.Add(memory);
+            repetitions.Add(draft.Statement, memory);
             memories[i] = memory;
             written.Add(memory);
         }
@@ -346,11 +367,18 @@ internal sealed class MemoryService(
         await vectors.RequestAsync(session, waiting);
         await archive.NoteGoneAsync(session, files);
         return (memories, written, files);
+
+        async Task FlushAsync(Memory changing)
+        {
+            var isOne = changing.Sequence > last;
+            await MemoryStore.InsertManyAsync(session, isOne ? [.. fresh] : []);
+            fresh.RemoveAll(_ => isOne);
+        }
     }
 
     /// <returns>Null when there is none, or its time is over.</returns>
     private async Task<Memory?> FindCurrentAsync(Session session, Guid id) =>
-        await MemoryStore.FindAsync(session, id) is { } memory && !memory.IsOverAt(time.Now()) ? memory : null;
+        await MemoryStore.FindAsync(session, id) is { } memory && !memory.IsOverAt(gate.Now()) ? memory : null;
 
     /// <summary>The memory with the embedding status that it has in the generation in use; in the archive it has no vector.</summary>
     private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)

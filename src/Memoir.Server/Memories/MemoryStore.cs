@@ -194,7 +194,7 @@ internal static class MemoryStore
         return session.QueryAsync<Conversation>(sql, new { after, limit });
     }
 
-    /// <summary>What is neither archived nor expired, newest first.</summary>
+    /// <summary>What is neither archived nor expired, and either in quarantine or not, newest first.</summary>
     public static Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
     {
         const string visible = $"""
@@ -202,6 +202,7 @@ internal static class MemoryStore
             WHERE tenant_id = @Tenant AND sequence < @Below AND archived_at IS NULL AND (expires_at IS NULL OR expires_at > @now)
             """;
         var sql = visible
+            + (filter.InQuarantine ? " AND quarantine IS NOT NULL" : " AND quarantine IS NULL")
             + (filter.UserId is null ? "" : " AND user_id = @UserId")
             + (filter.SharedAlone ? " AND scope = 'shared'" : "")
             + (filter.Type is null ? "" : filter.Type == MemoryType.Message ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")

@@ -1,5 +1,6 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
@@ -24,5 +25,7 @@ internal sealed class MessageAnswers(MemoryReader memories, TimeProvider time)
         StoredAt = memory.StoredAt,
         UpdatedAt = memory.UpdatedAt,
         ArchivedAt = memory.ArchivedAt,
+        DuplicateOf = memory.DuplicateOf,
+        Quarantine = DoubtJudge.Read(memory.Quarantine),
     };
 }

@@ -55,5 +55,5 @@ internal sealed class MessageBatch
 
     /// <summary>The answer, item by item in the order of the request.</summary>
     public StoreBatchResponse Answer(IReadOnlyList<Memory> stored, string path, string requestId) =>
-        BatchItems.AnswerOf(_refusals, [.. stored.Select(memory => memory.Id)], path, requestId);
+        BatchItems.AnswerOf(_refusals, stored, path, requestId);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
 
@@ -33,6 +34,8 @@ internal sealed class MemoryAnswers(MemoryReader memories, TimeProvider time)
         UpdatedAt = memory.UpdatedAt,
         ExpiresAt = memory.ExpiresAt,
         ArchivedAt = memory.ArchivedAt,
+        DuplicateOf = memory.DuplicateOf,
+        Quarantine = DoubtJudge.Read(memory.Quarantine),
         Similarity = similarity,
     };
 }

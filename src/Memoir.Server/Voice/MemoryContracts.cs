@@ -111,19 +111,39 @@ public sealed record MemoryResponse
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? ArchivedAt { get; init; }
 
+    /// <summary>The memory that said the same before; absent where there is none. This one is kept, and not found beside it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
+
     /// <summary>0..1, of what was searched for; absent in lists.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Similarity { get; init; }
 }
 
+/// <summary>What every answer to a store says of a memory that is linked or doubted.</summary>
+public abstract record StoredOrKnown
+{
+    /// <summary>The memory that said the same before; absent where there is none. Of what is no message it is the one that the answer names: nothing was stored beside it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
+}
+
 /// <summary>Answer of <c>POST /v1/memories</c>; the same id twice, for clients read one or the other.</summary>
-public sealed record MemoryStored(bool Success, Guid Id, Guid MemoryId, string Message);
+public sealed record MemoryStored(bool Success, Guid Id, Guid MemoryId, string Message) : StoredOrKnown;
 
 /// <summary>Answer of <c>POST /v1/memories/user</c>.</summary>
-public sealed record UserMemoryStored(bool Success, Guid MemoryId, string UserId, string Message);
+public sealed record UserMemoryStored(bool Success, Guid MemoryId, string UserId, string Message) : StoredOrKnown;
 
 /// <summary>Answer of <c>POST /v1/memories/shared</c>.</summary>
-public sealed record SharedMemoryStored(bool Success, Guid MemoryId, string Scope, string Message);
+public sealed record SharedMemoryStored(bool Success, Guid MemoryId, string Scope, string Message) : StoredOrKnown;
 
 /// <summary>Answer of <c>DELETE /v1/memories/{id}</c>.</summary>
 public sealed record MemoryDeleted(bool Success, string Message);
@@ -185,7 +205,7 @@ public sealed record StoreTurnRequest
 }
 
 /// <summary>Answer of <c>POST /memory/store</c>.</summary>
-public sealed record TurnStored(bool Success, Guid Id, Guid MemoryId);
+public sealed record TurnStored(bool Success, Guid Id, Guid MemoryId) : StoredOrKnown;
 
 /// <summary>Body of <c>POST /memory/retrieve</c>.</summary>
 public sealed record RetrieveRequest

@@ -87,7 +87,7 @@ internal static class VoiceFeature
 
     private static Task<IResult> StoreAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request, (stored, caller, tenant) => VoiceRequests.Ok(
-            new MemoryStored(true, stored.Id, stored.Id, "Memory stored."), caller, tenant, stored.Id), ct);
+            new MemoryStored(true, stored.Id, stored.Id, "Memory stored."), caller, tenant, stored), ct);
 
     private static Task<IResult> StoreOfUserAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct)
     {
@@ -99,14 +99,14 @@ internal static class VoiceFeature
                 ? request with { UserId = user }
                 : throw ProblemException.Field("user_id", "is another one than in the query");
         }, (stored, caller, tenant) => VoiceRequests.Ok(
-            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user."), caller, tenant, stored.Id), ct);
+            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user."), caller, tenant, stored), ct);
     }
 
     private static Task<IResult> StoreSharedAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request.UserId is null
             ? request
             : throw ProblemException.Field("user_id", "has no place here: what is shared is nobody's own"), (stored, caller, tenant) => VoiceRequests.Ok(
-            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users."), caller, tenant, stored.Id), ct);
+            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users."), caller, tenant, stored), ct);
 
     private static async Task<IResult> StoreOneAsync(
         HttpContext http, MemoryService memories, TimeProvider time,
@@ -150,7 +150,7 @@ internal static class VoiceFeature
         var tenant = Caller.Of(http).ActIn(http, stated: null);
         var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
         Answer Stored(IReadOnlyList<Memory> stored) =>
-            Answer.Ok(BatchItems.AnswerOf(refusals, [.. stored.Select(memory => memory.Id)], path, requestId), WireJson.Of<StoreBatchResponse>());
+            Answer.Ok(BatchItems.AnswerOf(refusals, stored, path, requestId), WireJson.Of<StoreBatchResponse>());
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Stored);
         return Stored(accepted.Count == 0 && companion is null ? [] : await memories.RememberAsync(tenant, accepted, VoiceRequests.WriterOf(http), companion, ct));

@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Voice;
@@ -14,6 +15,9 @@ internal static class VoiceRequests
     public static Writer WriterOf(HttpContext http) => new(Caller.Of(http).Credential, Channel, RequestId.Of(http));
 
     /// <summary>An answer about a memory that was stored, with where it can be read.</summary>
-    public static Answer Ok<T>(T value, Caller caller, Tenant tenant, Guid memory) =>
-        Answer.Of(StatusCodes.Status200OK, value, WireJson.Of<T>(), caller.Locate($"/v1/memories/{memory}", tenant));
+    public static Answer Ok<T>(T value, Caller caller, Tenant tenant, Memory memory)
+        where T : StoredOrKnown =>
+        Answer.Of(
+            StatusCodes.Status200OK, value with { DuplicateOf = memory.DuplicateOf, Quarantine = DoubtJudge.Read(memory.Quarantine) },
+            WireJson.Of<T>(), caller.Locate($"/v1/memories/{memory.Id}", tenant));
 }

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
+using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 
 namespace Memoir.Server.Wire;
 
@@ -21,6 +23,14 @@ public sealed record StoreBatchResult
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? Error { get; init; }
+
+    /// <summary>The memory that said the same before; absent where there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
 }
 
 /// <summary>The items of a batch: those that can be read, and why the others cannot.</summary>
@@ -47,17 +57,25 @@ internal static class BatchItems
 
     /// <summary>The answer, item by item in the order of the request.</summary>
     /// <param name="refusals">A place for each item; null where it was taken.</param>
-    /// <param name="stored">The ids of those that were taken, in their order.</param>
+    /// <param name="stored">Those that were taken, in their order.</param>
     /// <param name="path">The request's.</param>
     /// <param name="requestId">The request's.</param>
-    public static StoreBatchResponse AnswerOf(IReadOnlyList<ProblemException?> refusals, IReadOnlyList<Guid> stored, string path, string requestId)
+    public static StoreBatchResponse AnswerOf(IReadOnlyList<ProblemException?> refusals, IReadOnlyList<Memory> stored, string path, string requestId)
     {
         var next = 0;
         List<StoreBatchResult> results = [.. refusals.Select((refusal, i) => refusal is null
-            ? new StoreBatchResult { Index = i, Id = stored[next++] }
+            ? ResultOf(i, stored[next++])
             : new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) })];
         return new StoreBatchResponse(results, stored.Count, results.Count - stored.Count);
     }
+
+    private static StoreBatchResult ResultOf(int index, Memory stored) => new()
+    {
+        Index = index,
+        Id = stored.Id,
+        DuplicateOf = stored.DuplicateOf,
+        Quarantine = DoubtJudge.Read(stored.Quarantine),
+    };
 
     private static (T?[] Items, ProblemException?[] Refusals) ReadAll<TBody, T>(ReadOnlySpan<byte> body, Func<TBody, IReadOnlyList<T>> itemsOf)
         where T : class

@@ -11,6 +11,7 @@ using Memoir.Server.Jobs;
 using Memoir.Server.Limits;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
+using Memoir.Server.Quality.Quarantine;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
@@ -27,6 +28,7 @@ internal static class WireJson
             MessagesJson.Default,
             DocumentsJson.Default,
             VoiceJson.Default,
+            QuarantineJson.Default,
             RecallJson.Default,
             EmbeddingsJson.Default,
             JobsJson.Default,

@@ -1,6 +1,6 @@
 namespace Memoir.Server.Memories.Lists;
 
-/// <summary>Which memories a list shows: what is neither archived nor expired, newest first.</summary>
+/// <summary>Which memories a list shows: what is neither archived, nor expired, nor in quarantine, newest first.</summary>
 internal sealed record MemoryFilter
 {
     public string? UserId { get; init; }
@@ -11,6 +11,9 @@ internal sealed record MemoryFilter
     public string? Type { get; init; }
 
     public string? ConversationId { get; init; }
+
+    /// <summary>What is in quarantine, and nothing else.</summary>
+    public bool InQuarantine { get; init; }
 
     /// <summary>Only what stands before this place in the tenant's order.</summary>
     public long Below { get; init; } = long.MaxValue;

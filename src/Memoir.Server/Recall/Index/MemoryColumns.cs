@@ -8,6 +8,7 @@ internal sealed class MemoryColumns
     public const byte Asks = 4;
     public const byte TellsTime = 8;
     public const byte Expires = 16;
+    public const byte Hidden = 64;
 
     public const int BytesEach = (3 * 8) + (8 * 4) + 2;
 
@@ -68,7 +69,7 @@ internal sealed class MemoryColumns
         User[ordinal] = user;
         Type[ordinal] = type;
         Role[ordinal] = memory.Role;
-        State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Asks ? Asks : 0)
+        State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Hidden ? Hidden : 0) | (memory.Asks ? Asks : 0)
             | (memory.TellsTime ? TellsTime : 0) | (memory.ExpiresAtMicros != long.MaxValue ? Expires : 0));
         Importance[ordinal] = memory.Importance;
         ImportanceOverride[ordinal] = memory.ImportanceOverride;

@@ -27,7 +27,7 @@ internal sealed class ScopeFilter
         _columns = view.Columns;
         _memories = view.Memories;
         _now = Analyzer.Micros(scope.Now);
-        _refused = scope.IncludeArchived ? MemoryColumns.Dead : (byte)(MemoryColumns.Dead | MemoryColumns.Archived);
+        _refused = (byte)(MemoryColumns.Dead | MemoryColumns.Hidden | (scope.IncludeArchived ? 0 : MemoryColumns.Archived));
         _since = scope.Since is { } since ? Analyzer.Micros(since) : long.MinValue;
         _until = scope.Until is { } until ? CeilingMicros(until) : long.MaxValue;
         if (scope.UserId is { } user)
