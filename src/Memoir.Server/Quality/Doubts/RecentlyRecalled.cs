@@ -42,7 +42,7 @@ internal sealed class RecentlyRecalled(TimeProvider time)
             }
         }
 
-        var (_, runs) = WordRuns.Of(text, MostRuns); // Outside of the lock: nobody waits for it.
+        uint[] runs = [.. WordRuns.Of(text, MostRuns).SelectMany(sentence => sentence.Runs).Distinct()]; // Outside of the lock: nobody waits for it.
         lock (_gate)
         {
             if (!_tenants.TryGetValue(tenant.Id, out var mine))
@@ -62,7 +62,10 @@ internal sealed class RecentlyRecalled(TimeProvider time)
         }
     }
 
-    /// <summary>Whether most of a text stands in what was handed out.</summary>
+    /// <summary>
+    /// Whether most of a text is sentences that stand as they are in what was handed out. One with another word, or another
+    /// number, in it says something of its own, however much of it is the same.
+    /// </summary>
     public bool IsEchoedBy(Tenant tenant, string text)
     {
         lock (_gate)
@@ -73,15 +76,15 @@ internal sealed class RecentlyRecalled(TimeProvider time)
             }
         }
 
-        var (words, runs) = WordRuns.Of(text, int.MaxValue);
+        var sentences = WordRuns.Of(text, int.MaxValue);
+        var words = sentences.Sum(sentence => sentence.Words);
         if (words < FewestWords)
         {
             return false;
         }
 
         var since = time.GetTimestamp() - (long)(Reach.TotalSeconds * time.TimestampFrequency);
-        var missing = runs.ToHashSet();
-        var most = (int)Math.Floor(runs.Length * (1 - Share));
+        var missing = sentences.SelectMany(sentence => sentence.Runs).ToHashSet();
         lock (_gate)
         {
             if (!_tenants.TryGetValue(tenant.Id, out var mine))
@@ -94,15 +97,11 @@ internal sealed class RecentlyRecalled(TimeProvider time)
                 if (item.At >= since)
                 {
                     missing.ExceptWith(item.Runs);
-                    if (missing.Count <= most)
-                    {
-                        return true;
-                    }
                 }
             }
         }
 
-        return false;
+        return sentences.Where(sentence => !sentence.Runs.Any(missing.Contains)).Sum(sentence => sentence.Words) >= words * Share;
     }
 
     /// <summary>How many tenants and runs are known, for who watches their bounds.</summary>

@@ -75,7 +75,7 @@ public sealed class DuplicateLinkTests
         Assert.Equal([ids[0]], await FoundAsync(client));
         await (await client.SendAsync("PATCH", $"/v1/messages/{ids[1]}", """{"metadata":{"seen":"twice"}}""")).JsonAsync(HttpStatusCode.OK);
 
-        Assert.Equal([ids[0], ids[1]], (await FoundAsync(client)).Order(StringComparer.Ordinal));
+        Assert.Equal(((string[])[ids[0], ids[1]]).Order(StringComparer.Ordinal), (await FoundAsync(client)).Order(StringComparer.Ordinal));
         Assert.Equal(ids[0], (await client.ReadAsync($"/v1/messages/{ids[2]}")).Text("duplicate_of"));
     }
 
@@ -157,7 +157,7 @@ public sealed class DuplicateLinkTests
 
         var withoutFirst = string.Join('\n', exported.Split('\n').Where(line => !line.Contains($"\"id\":\"{ids[0]}\"", StringComparison.Ordinal)));
         await ImportAsync(other.As("elsewhere"), withoutFirst);
-        Assert.Equal([ids[1], ids[2]], (await FoundAsync(other.As("elsewhere"))).Order(StringComparer.Ordinal));
+        Assert.Equal(((string[])[ids[1], ids[2]]).Order(StringComparer.Ordinal), (await FoundAsync(other.As("elsewhere"))).Order(StringComparer.Ordinal));
         Assert.Equal(0, (await ImportAsync(other.As("elsewhere"), withoutFirst)).GetProperty("imported").GetInt32());
         Assert.Equal(3, (await ImportAsync(other.As("elsewhere"), withoutFirst)).GetProperty("unchanged").GetInt32());
     }

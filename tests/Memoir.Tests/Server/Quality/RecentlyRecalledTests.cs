@@ -35,6 +35,9 @@ public sealed class RecentlyRecalledTests
     [InlineData("Biscuit is a lovely name for a puppy, Ann; how old is she now, and does she sleep through the night?")]
     [InlineData("You told me that Ann adopted a brown puppy in April; shall I look for a vet near your flat in the north?")]
     [InlineData("I have booked the table for eight people on Friday evening.")]
+    [InlineData("Ann adopted a brown puppy in April and named her Biscuit after the old family cat.")]
+    [InlineData("Ann adopted a brown puppy in May and named her Biscuit after the old family dog.")]
+    [InlineData("Ann adopted a brown puppy in April and named her Biscuit after the lemon tree in the yard behind the kitchen.")]
     [InlineData("")]
     public void What_goes_on_from_it_is_none(string text) => Assert.False(_recalled.IsEchoedBy(Acme, text));
 
