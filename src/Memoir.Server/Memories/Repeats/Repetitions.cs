@@ -1,5 +1,4 @@
 using Memoir.Kit.Data;
-using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Quality.Duplicates;
 using Memoir.Server.Recall.Indexes;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Memoir.Tests.Server.Retention;
-using Memoir.Tests.Server.Voice;
 using Memoir.Tests.Testing;
 using static Memoir.Tests.Testing.Wire;
 
