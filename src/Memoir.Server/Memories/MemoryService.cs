@@ -135,7 +135,7 @@ internal sealed class MemoryService(
             var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, old.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
             await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
-            await DuplicateLinks.PassOnAsync(session, write, isReworded && old.ContentHash is not null ? [id] : []);
+            await DuplicateLinks.PassOnAsync(session, write, MemoryGate.SaysOther(old, changed) ? [id] : []);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, action == Release ? "memory.release" : "memory.change", id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
         }, ct), ct);

@@ -30,6 +30,10 @@ internal sealed class MemoryGate(DoubtJudge doubts, Meters meters, TimeProvider 
         };
     }
 
+    /// <summary>Whether what repeated a memory does so no more: all but its weight counts.</summary>
+    public static bool SaysOther(Memory old, Memory changed) =>
+        old.ContentHash is not null && Statement.Of(old with { ImportanceOverride = null }) != Statement.Of(changed with { ImportanceOverride = null });
+
     /// <summary>Counts what a write has linked and kept apart, once it is committed.</summary>
     public void Count(Session session, IReadOnlyList<Memory> answered, IReadOnlyList<Memory> written)
     {

@@ -34,7 +34,7 @@ internal sealed class DoubtJudge(RecentlyRecalled recalled, IOptions<QuarantineO
             reasons.Add(DoubtReason.InjectionPattern);
         }
 
-        if (memory is { Type: MemoryType.Message, Role: null, UserId: null, Name: null })
+        if (memory is { Type: MemoryType.Message, Key: null, Role: null, UserId: null, Name: null })
         {
             reasons.Add(DoubtReason.NoSpeaker);
         }

@@ -64,6 +64,20 @@ public sealed class DuplicateLinkTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task When_the_first_gets_other_metadata_what_has_the_old_one_is_found_by_it(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var client = server.As("acme");
+        var first = await client.StoreAsync(Fact, ("metadata", new Dictionary<string, string> { ["ticket"] = "one" }));
+        var again = await client.StoreAsync(Fact, ("metadata", new Dictionary<string, string> { ["ticket"] = "one" }));
+        Assert.True(again.TryGetProperty("duplicate_of", out _));
+
+        await (await client.SendAsync("PATCH", $"/v1/messages/{first.Text("id")}", """{"metadata":{"ticket":"two"}}""")).JsonAsync(HttpStatusCode.OK);
+
+        Assert.Equal([again.Text("id")!], (await client.SearchAsync("zeppelin", ("filter", new Dictionary<string, string> { ["ticket"] = "one" }))).Each("message_id"));
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_repetition_that_is_changed_stands_for_itself_and_the_firsts_weight_frees_none(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);
