@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -18,6 +19,17 @@ internal static partial class InjectionPatterns
     private const string Orders = "(?:instructions?|prompts?|directives?|guidelines|rules|commands|programming|restrictions|constraints|safety (?:rules|guidelines|policies|measures|filters|instructions))";
     private const string End = "(?:$|[,)\\]-]| (?:and|you|that (?:you|were)|given|which|above|instead|immediately|completely|entirely|from now|in this (?:chat|conversation|prompt|context|session)|because|as (?:they|you|an?)|then|or|but|while|when)\\b)";
 
+    private static readonly SearchValues<string> Verbs = Words("ignore ", "disregard", "forget ", "override ", "overrule ", "bypass ", "discard ", "drop ");
+    private static readonly SearchValues<string> Dismissed = Words(
+        "instruction", "prompt", "directive", "guideline", "rules", "command", "programming", "restriction", "constraint", "safety ", "system ", "everything ", "all ");
+
+    private static readonly SearchValues<string> Marks = Words("<|", "inst]", "<<sys>>", "<</sys>>");
+    private static readonly SearchValues<string> Speakers = Words("system:", "system]", "system>", "system prompt", "system message", "system instruction", "system override", "system update", "system note", "system-", "system_", "system reminder", "instructions>", "instructions:", "instruction:", "developer", "admin");
+    private static readonly SearchValues<string> Lasting = Words(" now ", " now,", " from now", "henceforth");
+    private static readonly SearchValues<string> Addressed = Words("you ", "assistant", "ai ", "bot ", "model ", "agent");
+    private static readonly SearchValues<string> Readers = Words("the user", "the human", "the end");
+    private static readonly SearchValues<string> Tellings = Words("tell", "inform", "alert", "notify", "reveal", "mention", "disclose", "show");
+
     public static bool AreIn(string text)
     {
         if (HasHidden(text))
@@ -25,21 +37,30 @@ internal static partial class InjectionPatterns
             return true;
         }
 
-        // Most texts have none of the words that all the forms have.
+        // Most texts have none of the words without which a form is none: to look for these costs next to nothing.
         var scanned = text.Length > LongestScanned ? text[..LongestScanned] : text;
-        if (Exfiltration().IsMatch(scanned))
+        if (scanned.Contains("](", StringComparison.Ordinal) && Exfiltration().IsMatch(scanned))
         {
             return true;
         }
 
-        if (!Hint().IsMatch(scanned))
+        var mayDismiss = Has(scanned, Verbs) && Has(scanned, Dismissed);
+        var mayForge = Has(scanned, Marks) || Has(scanned, Speakers);
+        var mayOrder = Has(scanned, Lasting) && Has(scanned, Addressed);
+        var mayHush = Has(scanned, Readers) && Has(scanned, Tellings);
+        if (!mayDismiss && !mayForge && !mayOrder && !mayHush)
         {
             return false;
         }
 
         var plain = Fences().Replace(scanned, "\n").Replace('\u2019', '\'');
-        return RoleToken().IsMatch(plain) || RoleLine().IsMatch(plain) || Sentences.Of(plain).Any(IsOrder);
+        return (mayForge && (RoleToken().IsMatch(plain) || RoleLine().IsMatch(plain)))
+            || ((mayDismiss || mayOrder || mayHush) && Sentences.Of(plain).Any(IsOrder));
     }
+
+    private static bool Has(string text, SearchValues<string> words) => text.AsSpan().ContainsAny(words);
+
+    private static SearchValues<string> Words(params ReadOnlySpan<string> words) => SearchValues.Create(words, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Characters that nobody sees and a model reads: tags outside of a flag, and runs that are no part of a script or a picture.</summary>
     private static bool HasHidden(string text)
@@ -89,9 +110,6 @@ internal static partial class InjectionPatterns
 
         return false;
     }
-
-    [GeneratedRegex(@"ignore|disregard|forget|override|overrule|bypass|discard|drop|<\||\[/?inst\]|<</?sys>>|system|instruction|assistant|must|from now|(?:are|is|will|shall|should) now|user", Usual)]
-    private static partial Regex Hint();
 
     [GeneratedRegex(@"```[^`]*```|`[^`\n]*`", Usual)]
     private static partial Regex Fences();

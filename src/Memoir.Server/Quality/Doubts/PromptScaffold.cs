@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.RegularExpressions;
 
 namespace Memoir.Server.Quality.Doubts;
@@ -11,15 +12,26 @@ internal static partial class PromptScaffold
     private const int LongestScanned = 4_000;
     private const RegexOptions Usual = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking;
 
+    private static readonly SearchValues<string> Handed = SearchValues.Create(["context", "memor", "history"], StringComparison.OrdinalIgnoreCase);
+    private static readonly SearchValues<string> Parts = SearchValues.Create(["assistant", "bot", "language model", "agent", "ai model", "llm"], StringComparison.OrdinalIgnoreCase);
+
     public static bool IsIn(string text, string? role)
     {
-        var scanned = (text.Length > LongestScanned ? text[..LongestScanned] : text).Replace('\u2019', '\'');
-        if (HandsOver().IsMatch(scanned))
+        var beginning = text.Length > LongestScanned ? text[..LongestScanned] : text;
+        var mayHandOver = beginning.AsSpan().ContainsAny(Handed);
+        var mayBePart = beginning.AsSpan().ContainsAny(Parts);
+        if (!mayHandOver && !mayBePart)
+        {
+            return false; // As nearly all are.
+        }
+
+        var scanned = beginning.Replace('\u2019', '\'');
+        if (mayHandOver && HandsOver().IsMatch(scanned))
         {
             return true;
         }
 
-        return Part().IsMatch(scanned) && (role == "system" || Continues().IsMatch(scanned));
+        return mayBePart && Part().IsMatch(scanned) && (role == "system" || Continues().IsMatch(scanned));
     }
 
     /// <summary>"You are a helpful assistant": at the very beginning, and no title of a person such as an assistant manager's.</summary>

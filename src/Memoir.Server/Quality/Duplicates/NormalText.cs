@@ -12,7 +12,7 @@ internal static class NormalText
     public const int FewestCharacters = 20;
 
     private const int FewestWords = 4;
-    private const string Outer = " \"'()[]{}<>*_~`.,;:!";
+    private static readonly char[] Outer = [.. " \"'()[]{}<>*_~`.,;:!"];
 
     public static string Of(string text)
     {
@@ -30,7 +30,7 @@ internal static class NormalText
             Append(normal, c);
         }
 
-        return normal.ToString().Trim(Outer.ToCharArray());
+        return normal.ToString().Trim(Outer);
     }
 
     /// <summary>Whether a normal text says enough that saying it twice is saying the same: "yes" and "thanks" are said anew each time.</summary>
