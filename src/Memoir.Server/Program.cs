@@ -17,6 +17,7 @@ using Memoir.Server.Messages;
 using Memoir.Server.OpenApi;
 using Memoir.Server.Privacy;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Quarantine;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Voice;
@@ -31,6 +32,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddRecall();
     builder.AddQuality();
     builder.AddMemories();
+    builder.AddQuarantine();
     builder.AddMessages();
     builder.AddDocuments();
     builder.AddVoice();
@@ -60,6 +62,7 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     app.MapMessages();
     app.MapDocuments();
     app.MapVoice();
+    app.MapQuarantine();
     app.MapRecall();
     app.MapJobs();
     app.MapRetention();

@@ -42,6 +42,8 @@ public sealed class Meters
     private readonly Counter<long> _deletedByRetention;
     private readonly Histogram<double> _retentionSeconds;
     private readonly Counter<long> _searchLogDropped;
+    private readonly Counter<long> _duplicates;
+    private readonly Counter<long> _quarantined;
 
     public Meters(IMeterFactory factory)
     {
@@ -72,6 +74,9 @@ public sealed class Meters
         _denials = Meter.CreateCounter<long>("audit_denials_total", description: "Requests denied, to be recorded.");
         _denialsDropped = Meter.CreateCounter<long>("audit_denials_dropped_total", description: "Denied requests without a record of their own: counted at most.");
         _searchLogDropped = Meter.CreateCounter<long>("search_log_dropped_total", description: "Searches that were not recorded: too many waited, or for too long.");
+
+        _duplicates = Meter.CreateCounter<long>("memory_duplicates_total", description: "Memories that said what was stored already: linked to it, or found in its place.");
+        _quarantined = Meter.CreateCounter<long>("memories_quarantined_total", description: "Memories kept from recall until somebody looks at them, by reason.");
 
         Meter.CreateObservableGauge("jobs_queued", () => JobsQueued(), description: "Jobs waiting for a worker.");
         Meter.CreateObservableGauge("jobs_dead", () => JobsDead(), description: "Jobs that failed for good and wait for a person.");
@@ -126,6 +131,11 @@ public sealed class Meters
 
     public void MessagesCreated(int count) => _messagesCreated.Add(count);
 
+    public void DuplicatesLinked(int count) => _duplicates.Add(count);
+
+    /// <param name="reason">One of a closed list.</param>
+    public void Quarantined(string reason) => _quarantined.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
     public void Searched(string mode, bool degraded, TimeSpan elapsed)
     {
         _searches.Add(1, new("mode", mode), new("degraded", Label(degraded)));
@@ -176,6 +186,7 @@ public sealed class Meters
         _addressBlocks.Add(0);
         _indexLoads.Add(0);
         _searchLogDropped.Add(0);
+        _duplicates.Add(0);
         _archived.Add(0);
         _deletedByRetention.Add(0);
         _backups.Add(0, new KeyValuePair<string, object?>("outcome", "succeeded"));

@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Kit.Telemetry;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Recall;
 using Microsoft.Extensions.Options;
 
@@ -10,7 +11,7 @@ namespace Memoir.Server.Analytics;
 /// What searches leave behind: measurements, and a record for the tenant's operator. Records wait in memory, at most so
 /// many, until <see cref="SearchLogWriter"/> comes: a search is no write and waits for none.
 /// </summary>
-internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> options, TimeProvider time)
+internal sealed class SearchLog(Meters meters, RecentlyRecalled recalled, IOptions<SearchLogOptions> options, TimeProvider time)
 {
     public const int MostWaiting = 16_384;
 
@@ -30,6 +31,11 @@ internal sealed class SearchLog(Meters meters, IOptions<SearchLogOptions> option
     {
         var isDegraded = answer.DegradedReason is not null;
         meters.Searched(mode, isDegraded, took);
+        foreach (var item in answer.Items)
+        {
+            recalled.Add(tenant, item.Memory.Sequence, item.Memory.Version, item.Memory.Content);
+        }
+
         if (Days == 0)
         {
             return;

@@ -121,6 +121,9 @@ internal sealed record Memory
 
     /// <summary>When somebody let it out of the quarantine; it is not doubted again.</summary>
     public DateTimeOffset? ReleasedAt { get; init; }
+
+    /// <summary>It is kept, listed and exported, and not recalled.</summary>
+    public bool IsHidden => DuplicateOf is not null || Quarantine is not null;
 }
 
 /// <summary>What a caller wants to be remembered, already checked.</summary>
@@ -198,7 +201,7 @@ internal sealed record MemoryVersion
 {
     public required long Version { get; init; }
 
-    /// <summary>What ended this version: <c>replace</c>, <c>patch</c> or <c>restore</c>.</summary>
+    /// <summary>What ended this version: <c>replace</c>, <c>patch</c>, <c>restore</c> or <c>release</c>.</summary>
     public required string Action { get; init; }
 
     public required string Actor { get; init; }

@@ -1,4 +1,8 @@
+using Memoir.Kit.Data;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
+using Memoir.Server.Quality.Duplicates;
 using Memoir.Server.Recall;
 
 namespace Memoir.Server.Memories;
@@ -14,24 +18,40 @@ internal sealed class MemoryDraft
 
     private MemoryDraft(Memory memory, bool isDated)
     {
-        Memory = memory;
+        Statement = Statement.Of(memory);
+        Memory = memory with { ContentHash = Statement?.Hash() };
         _isDated = isDated;
         _analysed = MemoryReader.Analyse(memory);
     }
 
     public Memory Memory { get; }
 
-    public static IReadOnlyList<MemoryDraft> Prepare(IReadOnlyList<NewMemory> items, Writer writer, DateTimeOffset now)
+    /// <summary>By which it is known when it is said again; null where repetitions are not looked for.</summary>
+    public Statement? Statement { get; }
+
+    /// <summary>Why it should not be recalled before somebody has looked at it.</summary>
+    public required IReadOnlyList<string> Doubts { get; init; }
+
+    public static IReadOnlyList<MemoryDraft> Prepare(Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, MemoryGate gate, DateTimeOffset now)
     {
         var drafts = new MemoryDraft[items.Count];
         for (var i = 0; i < drafts.Length; i++)
         {
             var item = items[i];
-            drafts[i] = new MemoryDraft(ToMemory(item, writer, now), item.OccurredAt is not null);
+            var memory = ToMemory(item, writer, now);
+            drafts[i] = new MemoryDraft(memory, item.OccurredAt is not null) { Doubts = gate.Judge(tenant, memory) };
         }
 
         return drafts;
     }
+
+    /// <summary>The row of one that is new: beside the one that it repeats, else in quarantine where it is doubted.</summary>
+    public Memory New(long sequence, Memory? first) => Memory with
+    {
+        Sequence = sequence,
+        DuplicateOf = first?.Id,
+        Quarantine = first is null ? DoubtJudge.Spell(Doubts) : null,
+    };
 
     /// <summary>The row that replaces an older one: same identity and place, a new version.</summary>
     /// <param name="old">The older one.</param>
@@ -50,6 +70,8 @@ internal sealed class MemoryDraft
         StoredAt = old.StoredAt,
         UpdatedAt = now,
         RestoredAt = old.ArchivedAt is null ? old.RestoredAt : now,
+        Quarantine = old.ReleasedAt is null ? DoubtJudge.Spell([.. Doubts.Where(reason => reason != DoubtReason.RecalledEcho)]) : null, // It may well be what was recalled.
+        ReleasedAt = old.ReleasedAt,
     };
 
     /// <summary>Says nothing that the older row does not: there is no version to keep. One whose embedding failed is worth another try.</summary>
@@ -69,6 +91,9 @@ internal sealed class MemoryDraft
             Channel = old.Channel,
             EmbeddingStatus = old.EmbeddingStatus,
             Masked = old.Masked,
+            ContentHash = old.ContentHash,
+            DuplicateOf = old.DuplicateOf,
+            Quarantine = old.Quarantine,
             OccurredAt = _isDated ? Memory.OccurredAt : old.OccurredAt,
             ValidFrom = Memory.ValidFrom ?? old.ValidFrom,
             VerifiedAt = old.VerifiedAt,
@@ -83,7 +108,8 @@ internal sealed class MemoryDraft
     /// <summary>The index entry of the row as it was stored.</summary>
     public AnalysedMemory AnalysedAs(Memory stored)
     {
-        if ((stored.OccurredAt, stored.UpdatedAt, stored.ValidFrom, stored.ValidUntil) != (Memory.OccurredAt, Memory.UpdatedAt, Memory.ValidFrom, Memory.ValidUntil))
+        if (stored.IsHidden
+            || (stored.OccurredAt, stored.UpdatedAt, stored.ValidFrom, stored.ValidUntil) != (Memory.OccurredAt, Memory.UpdatedAt, Memory.ValidFrom, Memory.ValidUntil))
         {
             return MemoryReader.Analyse(stored);
         }

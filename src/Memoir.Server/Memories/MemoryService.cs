@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Quality;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Retention.Holds;
@@ -13,13 +14,14 @@ namespace Memoir.Server.Memories;
 
 /// <summary>Remembers, changes and forgets. Every door that stores text enters here.</summary>
 internal sealed class MemoryService(
-    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, Intake intake)
+    Database database, RecallIndexes indexes, MemoryVectors vectors, RetentionArchive archive, MemoryGate gate)
 {
     private const string Confirm = "confirm";
+    private const string Release = "release";
 
     /// <summary>
     /// Stores memories together: all of them or none. An external id that is known already replaces what it named, and a key
-    /// what it said of the same user, unless it says the same; what was archived comes back with the new text.
+    /// what it said of the same user, unless it says the same; what was archived comes back with the new text. What was said before is linked to it, or is it.
     /// </summary>
     /// <param name="tenant">Whose memories they are.</param>
     /// <param name="items">Checked input, in the order it was given.</param>
@@ -30,9 +32,9 @@ internal sealed class MemoryService(
     public async Task<IReadOnlyList<Memory>> RememberAsync(
         Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, Companion<IReadOnlyList<Memory>>? companion, CancellationToken ct)
     {
-        var now = intake.Now();
-        items = await intake.ScreenAsync(tenant, items, companion?.Before, ct);
-        var drafts = MemoryDraft.Prepare(items, writer, now);
+        var now = gate.Now();
+        items = await gate.ScreenAsync(tenant, items, companion?.Before, ct);
+        var drafts = MemoryDraft.Prepare(tenant, items, writer, gate, now);
         var prompt = await vectors.AskPromptlyAsync(tenant, [.. items.Select(item => item.Content)], ct);
         var (stored, left) = await ArchivedTexts.WriteAsync(archive, tenant, texts => database.WriteAsync(tenant, async session =>
         {
@@ -52,6 +54,7 @@ internal sealed class MemoryService(
                 await companion.After(session, memories);
             }
 
+            gate.Count(session, memories, written);
             return (memories, files);
         }, ct), ct);
         await archive.EraseAsync(tenant, left, CancellationToken.None);
@@ -78,7 +81,7 @@ internal sealed class MemoryService(
         ChangeAsync(tenant, id, "restore", async (session, old, text) =>
         {
             var snapshot = text?.Versions.GetValueOrDefault(version) ?? (await MemoryStore.FindSnapshotAsync(session, id, version))?.Text;
-            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, intake.Now());
+            return snapshot is null or "" ? null : MemorySnapshot.Restored(old, snapshot, gate.Now());
         }, writer, ct);
 
     /// <summary>Takes down that a memory is still so. Its words and its history stay as they are.</summary>
@@ -90,7 +93,7 @@ internal sealed class MemoryService(
     /// <returns>The memory, or null when this tenant has none with that id.</returns>
     public async Task<Memory?> ConfirmAsync(Tenant tenant, Guid id, Func<DateTimeOffset?, DateTimeOffset?> review, Writer writer, CancellationToken ct)
     {
-        var now = intake.Now();
+        var now = gate.Now();
         Memory Confirmed(Memory memory) => memory with { VerifiedAt = now, ReviewAfter = review(memory.ReviewAfter) };
 
         var (found, isDone) = await database.WriteAsync<(Memory?, bool)>(tenant, async session =>
@@ -123,8 +126,14 @@ internal sealed class MemoryService(
 
             var text = row.ArchiveFile is { } file ? await archive.GetAsync(tenant, id, file, ct) : null;
             var then = !moment.Has(row) ? await PeriodReader.FindAsync(session, row, moment, text) : text is null ? row : row with { Content = text.Content };
-            return then?.IsOverAt(intake.Now()) == false ? then : null;
+            return then?.IsOverAt(gate.Now()) == false ? then : null;
         }, ct);
+
+    /// <summary>Lets a memory out of the quarantine for good. One that was let out already stays as it is.</summary>
+    /// <returns>The memory, or null when this tenant has none with that id that is or was in quarantine.</returns>
+    public Task<Memory?> ReleaseAsync(Tenant tenant, Guid id, Writer writer, CancellationToken ct) =>
+        ChangeAsync(tenant, id, Release, (_, old, _) => Task.FromResult(
+            old.Quarantine is not null ? old with { Quarantine = null, ReleasedAt = gate.Now() } : old.ReleasedAt is null ? null : old), writer, ct);
 
     private Task<Memory?> ChangeAsync(
         Tenant tenant, Guid id, string action, Func<Session, Memory, ArchivedText?, Task<Memory?>> change, Writer writer, CancellationToken ct) =>
@@ -133,7 +142,7 @@ internal sealed class MemoryService(
             var row = await MemoryStore.FindAsync(session, id);
             var text = row?.ArchiveFile is { } file ? texts.Of(id, file) : null;
             row = text is null ? row : row! with { Content = text.Content };
-            if (row is null || (await CurrentOfAsync(session, row, text) ?? (row.IsOverAt(intake.Now()) ? null : row)) is not { } old)
+            if (row is null || (await CurrentOfAsync(session, row, text) ?? (row.IsOverAt(gate.Now()) ? null : row)) is not { } old)
             {
                 return null;
             }
@@ -144,13 +153,13 @@ internal sealed class MemoryService(
                 return null;
             }
 
-            changed = await intake.ScreenAsync(session, old, changed, isVersion: action == "restore");
+            changed = await gate.ScreenAsync(session, old, changed, isVersion: action == "restore");
             if (changed == old)
             {
                 return await SettledAsync(session, await vectors.InAsync(session), old); // Nothing to keep a version of.
             }
 
-            var now = MemoryPeriods.After(row, intake.Now());
+            var now = MemoryPeriods.After(row, gate.Now());
             var isReworded = changed.Content != row.Content;
             if (isReworded && row.ArchivedAt is not null)
             {
@@ -159,6 +168,7 @@ internal sealed class MemoryService(
 
             var isOther = changed.Content != old.Content || changed.Value != old.Value; // Which nobody has confirmed.
             changed = isOther ? changed with { VerifiedAt = null } : changed;
+            changed = gate.Changed(old, changed);
             changed = (old.IsOfPeriod ? MemoryPeriods.AsRow(changed, row) : changed) with { Version = row.Version + 1, UpdatedAt = now };
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
@@ -177,8 +187,14 @@ internal sealed class MemoryService(
             await MemoryStore.UpdateAsync(session, changed.ArchiveFile is null ? changed : changed with { Content = "" });
             var vector = isReworded ? GenerationVector.None : await MemoryVectors.FindAsync(session, inUse, row.Sequence);
             await write.ReplaceAsync(MemoryReader.Analyse(changed), changed.Version, changed.Content, vector);
+            if (changed.IsHidden != row.IsHidden)
+            {
+                await MemoryPeriods.ShowAsync(session, write, changed);
+            }
+
             await vectors.RequestAsync(session, isReworded && changed.EmbeddingStatus == EmbeddingStatus.Pending ? [id] : []);
-            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, action == Confirm ? "memory.confirm" : "memory.change", id.ToString(), 1, writer.RequestId), now);
+            await DuplicateLinks.PassOnAsync(session, write, MemoryGate.SaysOther(old, changed) ? [id] : []);
+            await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, ActionOf(action), id.ToString(), 1, writer.RequestId), now);
             return await SettledAsync(session, inUse, changed);
         }, ct), ct);
 
@@ -198,7 +214,7 @@ internal sealed class MemoryService(
             var write = await indexes.BeginAsync(session);
             var inUse = await vectors.InAsync(session, write.Counters.GenerationChange);
             var content = text?.Content ?? old.Content;
-            var now = intake.Now();
+            var now = gate.Now();
             var restored = old with
             {
                 Content = content,
@@ -206,6 +222,7 @@ internal sealed class MemoryService(
                 ArchivedAt = null,
                 ArchiveFile = null,
                 RestoredAt = now,
+                DuplicateOf = null, // Who brings it back wants to find it.
                 EmbeddingStatus = MemoryVectors.StatusOf(inUse, content),
             };
             await MemoryStore.UpdateAsync(session, restored);
@@ -245,12 +262,14 @@ internal sealed class MemoryService(
 
             var write = await indexes.BeginAsync(session);
             await MemoryPeriods.ForgetAsync(session, write, id);
+            var repeated = await DuplicateLinks.ListRepeatedAsync(session, [old.Sequence]);
             await MemoryStore.DeleteAsync(session, old);
             await MemoryVectors.ForgetAsync(session, old.Sequence);
             await IdempotentRequest.ForgetAsync(session, KeptAnswers.Of(tenant, [id]));
             await write.RemoveAsync(old.Sequence, old.Version + 1);
+            await DuplicateLinks.PassOnAsync(session, write, repeated);
             await AuditLog.AppendAsync(
-                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), intake.Now());
+                session, new AuditRecord(writer.Credential, "memory.forget", id.ToString(), 1, writer.RequestId), gate.Now());
             await archive.NoteGoneAsync(session, [old.ArchiveFile]);
             return (true, old.ArchiveFile);
         }, ct);
@@ -278,6 +297,7 @@ internal sealed class MemoryService(
             {
                 var gone = await MemoryVectors.ForgetPortionAsync(session, last, portion);
                 var (memories, versions) = await MemoryStore.DeletePortionAsync(session, last, portion);
+                await DuplicateLinks.FreeOrphansAsync(session);
                 await indexes.EraseAsync(session);
                 await forgotten(session, (memories, versions, gone));
                 return memories + gone; // A memory has a vector of each of its generations: they may take longer.
@@ -293,7 +313,7 @@ internal sealed class MemoryService(
         database.ReadAsync(tenant, async session =>
         {
             if (await MemoryStore.FindAsync(session, id) is not { } memory
-                || (memory.IsOverAt(intake.Now()) && await CurrentOfAsync(session, memory, text: null) is null))
+                || (memory.IsOverAt(gate.Now()) && await CurrentOfAsync(session, memory, text: null) is null))
             {
                 return null;
             }
@@ -340,6 +360,7 @@ internal sealed class MemoryService(
         var last = write.Counters.LastSequence - drafts.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
         var known = await KnownMemories.FindAsync(session, drafts);
+        var repetitions = await Repetitions.FindAsync(session, drafts, now);
         var memories = new Memory[drafts.Count];
         var fresh = new List<Memory>(drafts.Count);
         var written = new List<Memory>(drafts.Count);
@@ -355,9 +376,17 @@ internal sealed class MemoryService(
                 continue;
             }
 
+            var first = old is null ? repetitions.Of(draft) : null;
+            if (first is { Type: not MemoryType.Message })
+            {
+                memories[i] = await repetitions.StandAsync(session, write, first, draft, writer, FlushAsync);
+                written.AddRange(memories[i].Version == first.Version ? [] : [memories[i]]);
+                continue;
+            }
+
             var vector = prompt?.Of(i, generation.Generation);
             var isRenewal = old is not null && draft.Renews(old, now);
-            var memory = (old is null ? draft.Memory with { Sequence = last + 1 + i } : draft.Replacing(old, MemoryPeriods.After(old, now), isRenewal)) with
+            var memory = (old is null ? draft.New(last + 1 + i, first) : draft.Replacing(old, MemoryPeriods.After(old, now), isRenewal)) with
             {
                 EmbeddingStatus = vector is null ? MemoryVectors.StatusOf(generation, draft.Memory.Content) : EmbeddingStatus.Of(vector),
             };
@@ -368,12 +397,7 @@ internal sealed class MemoryService(
             }
             else
             {
-                if (old.Sequence > last)
-                {
-                    await MemoryStore.InsertManyAsync(session, [.. fresh]); // It is one of these.
-                    fresh.Clear();
-                }
-
+                await FlushAsync(old);
                 if (old.ArchiveFile is { } file)
                 {
                     var text = texts.Of(old.Id, file);
@@ -404,6 +428,7 @@ internal sealed class MemoryService(
             }
 
             known.Add(memory);
+            repetitions.Add(draft.Statement, memory);
             memories[i] = memory;
             written.Add(memory);
         }
@@ -412,6 +437,13 @@ internal sealed class MemoryService(
         await vectors.RequestAsync(session, waiting);
         await archive.NoteGoneAsync(session, files);
         return (memories, written, files);
+
+        async Task FlushAsync(Memory changing)
+        {
+            var isOne = changing.Sequence > last;
+            await MemoryStore.InsertManyAsync(session, isOne ? [.. fresh] : []);
+            fresh.RemoveAll(_ => isOne);
+        }
     }
 
     /// <returns>Null when there is none, or its time is over.</returns>
@@ -421,10 +453,18 @@ internal sealed class MemoryService(
     /// <summary>What a memory says now: mostly its row, which was told last; else what is still true of what was told before.</summary>
     private async Task<Memory?> CurrentOfAsync(Session session, Memory row, ArchivedText? text)
     {
-        var now = intake.Now();
+        var now = gate.Now();
         var current = row.IsTrueAt(now) ? row : await PeriodReader.FindAsync(session, row, new Moment(now, now), text);
         return current?.IsOverAt(now) == false ? current : null;
     }
+
+    /// <summary>How the audit calls what was done.</summary>
+    private static string ActionOf(string action) => action switch
+    {
+        Confirm => "memory.confirm",
+        Release => "memory.release",
+        _ => "memory.change",
+    };
 
     /// <summary>The memory with the embedding status that it has in the generation in use; in the archive it has no vector.</summary>
     private static async Task<Memory> SettledAsync(Session session, TenantVectors inUse, Memory memory)

@@ -209,7 +209,7 @@ internal static class MemoryStore
         return session.QueryAsync<Conversation>(sql, new { after, limit });
     }
 
-    /// <summary>What is neither archived nor expired and is true, newest first.</summary>
+    /// <summary>What is neither archived nor expired, is true, and either in quarantine or not, newest first.</summary>
     public static Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
     {
         const string visible = $"""
@@ -222,6 +222,7 @@ internal static class MemoryStore
             """;
         var sql = visible
             + (filter.Moment is null ? current : then)
+            + (filter.InQuarantine ? " AND quarantine IS NOT NULL" : " AND quarantine IS NULL")
             + (filter.UserId is null ? "" : " AND user_id = @UserId")
             + (filter.SharedAlone ? " AND scope = 'shared'" : "")
             + (filter.Type is null ? "" : filter.Type == MemoryType.Message ? " AND type = @Type" : " AND type = @Type AND type <> 'message'")

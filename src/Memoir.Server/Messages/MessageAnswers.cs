@@ -1,6 +1,7 @@
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
@@ -26,5 +27,7 @@ internal sealed class MessageAnswers(MemoryReader memories, TimeProvider time)
         UpdatedAt = memory.UpdatedAt,
         ArchivedAt = memory.ArchivedAt,
         Masked = Screening.Parse(memory.Masked),
+        DuplicateOf = memory.DuplicateOf,
+        Quarantine = DoubtJudge.Read(memory.Quarantine),
     };
 }

@@ -83,6 +83,14 @@ public sealed record MessageResponse
     /// <summary>What was masked before it was stored; absent when nothing was.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<MaskedField>? Masked { get; init; }
+
+    /// <summary>The memory that said the same before; absent where there is none. This one is kept, and not found beside it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
 }
 
 /// <summary>Body of <c>PATCH /v1/messages/{id}</c>; what is absent stays as it is.</summary>

@@ -17,6 +17,9 @@ internal sealed class AnalysedMemory
 
     public bool Archived { get; init; }
 
+    /// <summary>It is kept and not recalled: it has no terms, and is no neighbour.</summary>
+    public bool Hidden { get; init; }
+
     /// <summary>Its text could not be read: what is known of it here must not be taken for all that there is to know.</summary>
     public bool LacksText { get; set; }
 

@@ -15,6 +15,11 @@ internal static class Analyzer
 
     public static AnalysedMemory Analyse(IndexedMemory memory)
     {
+        if (memory.Hidden)
+        {
+            return Hidden(memory);
+        }
+
         var work = _workspace ??= new Workspace();
         work.Clear();
         Tokenizer.Read(memory.Content, work.Content);
@@ -67,6 +72,23 @@ internal static class Analyzer
             PassageLengths = lengths,
         };
     }
+
+    /// <summary>Its place alone: what is not recalled weighs nothing in what is.</summary>
+    private static AnalysedMemory Hidden(IndexedMemory memory) => new()
+    {
+        Sequence = memory.Sequence,
+        ConversationId = null,
+        Role = memory.Role,
+        Archived = memory.Archived,
+        Hidden = true,
+        OccurredAtMicros = Micros(memory.OccurredAt),
+        ExpiresAtMicros = memory.ExpiresAt is { } expiry ? Micros(expiry) : long.MaxValue,
+        Importance = memory.Importance,
+        Terms = [],
+        Counts = [],
+        PassageEnds = [],
+        PassageLengths = [],
+    };
 
     /// <summary>A moment in whole microseconds since 1970, as both database engines keep it.</summary>
     public static long Micros(DateTimeOffset moment) => (moment.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;

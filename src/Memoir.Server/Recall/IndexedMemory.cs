@@ -24,6 +24,9 @@ internal sealed record IndexedMemory(long Sequence, string? ConversationId, stri
 
     public bool Archived { get; init; }
 
+    /// <summary>It is kept and not recalled: nothing of it is in the index but its place.</summary>
+    public bool Hidden { get; init; }
+
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>When we learned it.</summary>

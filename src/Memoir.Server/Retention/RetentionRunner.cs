@@ -5,6 +5,7 @@ using Memoir.Kit.Telemetry;
 using Memoir.Server.Embeddings.Stored;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Periods;
+using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Recall;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
@@ -89,6 +90,8 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
         // Asked again in the write itself: what was changed or held since it was planned stays for the next run.
         var facts = (await RetentionStore.ListAsync(session, [.. items.Select(item => item.Facts.Sequence)], run.StartedAt)).ToDictionary(memory => memory.Sequence);
         var write = await indexes.BeginAsync(session);
+        var repeated = await DuplicateLinks.ListRepeatedAsync(session, [.. facts.Keys]);
+        var going = new Dictionary<Guid, bool>();
         var (archived, moved) = (0, 0);
         var deleted = new List<string?>();
         foreach (var item in items)
@@ -98,6 +101,7 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
                 continue;
             }
 
+            going[memory.Id] = item.Decision.Action == RetentionAction.Delete;
             await MemoryVectors.ForgetAsync(session, memory.Sequence);
             if (item.Decision.Action == RetentionAction.Delete)
             {
@@ -119,6 +123,8 @@ internal sealed class RetentionRunner(Database database, RecallIndexes indexes, 
             }
         }
 
+        await DuplicateLinks.PassOnAsync(session, write, repeated.Where(id => going.TryGetValue(id, out var isGone) && isGone)); // When all that goes in this step is gone.
+        await DuplicateLinks.PassOnAsync(session, write, repeated.Where(id => going.TryGetValue(id, out var isGone) && !isGone), liveAlone: true);
         await archive.NoteGoneAsync(session, deleted);
         await AuditAsync(session, writer, RetentionAction.Archive, archived, now);
         await AuditAsync(session, writer, RetentionAction.Delete, deleted.Count, now);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Server.Memories;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Recall;
 using Memoir.Server.Wire;
 
@@ -41,6 +42,8 @@ internal sealed class MemoryAnswers(MemoryReader memories, TimeProvider time)
         ReviewDue = memory.ReviewAfter <= time.GetUtcNow() ? true : null,
         ArchivedAt = memory.ArchivedAt,
         Masked = Screening.Parse(memory.Masked),
+        DuplicateOf = memory.DuplicateOf,
+        Quarantine = DoubtJudge.Read(memory.Quarantine),
         Similarity = similarity,
     };
 }

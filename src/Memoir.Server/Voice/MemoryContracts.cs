@@ -153,6 +153,14 @@ public sealed record MemoryResponse
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? ArchivedAt { get; init; }
 
+    /// <summary>The memory that said the same before; absent where there is none. This one is kept, and not found beside it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
+
     /// <summary>0..1, of what was searched for; absent in lists.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Similarity { get; init; }
@@ -162,12 +170,20 @@ public sealed record MemoryResponse
     public IReadOnlyList<MaskedField>? Masked { get; init; }
 }
 
-/// <summary>What all answers say of something that was stored.</summary>
+/// <summary>What every answer to a store says of what became of it.</summary>
 public abstract record Stored
 {
     /// <summary>What was masked before it was stored; absent when nothing was.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<MaskedField>? Masked { get; init; }
+
+    /// <summary>The memory that said the same before; absent where there is none. Of what is no message it is the one that the answer names: nothing was stored beside it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
 }
 
 /// <summary>Answer of <c>POST /v1/memories</c>; the same id twice, for clients read one or the other.</summary>

@@ -34,7 +34,7 @@ internal static class TurnRoutes
         var item = MemoryChecks.Check(WireJson.Parse<StoreTurnRequest>(body.Span));
         var caller = Caller.Of(http);
         var tenant = caller.ActIn(http, stated: null);
-        Answer Of(IReadOnlyList<Memory> stored) => VoiceRequests.Ok(new TurnStored(true, stored[0].Id, stored[0].Id) { Masked = Screening.Parse(stored[0].Masked) }, caller, tenant, stored[0].Id);
+        Answer Of(IReadOnlyList<Memory> stored) => VoiceRequests.Ok(new TurnStored(true, stored[0].Id, stored[0].Id), caller, tenant, stored[0]);
 
         var companion = http.Idempotently<IReadOnlyList<Memory>>(body.Span, Of);
         var stored = await memories.RememberAsync(tenant, [item], VoiceRequests.WriterOf(http), companion, ct);

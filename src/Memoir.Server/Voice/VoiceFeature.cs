@@ -83,7 +83,7 @@ internal static class VoiceFeature
 
     private static Task<IResult> StoreAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request, (stored, caller, tenant) => VoiceRequests.Ok(
-            new MemoryStored(true, stored.Id, stored.Id, "Memory stored.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
+            new MemoryStored(true, stored.Id, stored.Id, "Memory stored."), caller, tenant, stored), ct);
 
     private static Task<IResult> StoreOfUserAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct)
     {
@@ -95,14 +95,14 @@ internal static class VoiceFeature
                 ? request with { UserId = user }
                 : throw ProblemException.Field("user_id", "is another one than in the query");
         }, (stored, caller, tenant) => VoiceRequests.Ok(
-            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
+            new UserMemoryStored(true, stored.Id, stored.UserId!, "Memory stored for this user."), caller, tenant, stored), ct);
     }
 
     private static Task<IResult> StoreSharedAsync(HttpContext http, MemoryService memories, TimeProvider time, CancellationToken ct) =>
         StoreOneAsync(http, memories, time, request => request.UserId is null
             ? request
             : throw ProblemException.Field("user_id", "has no place here: what is shared is nobody's own"), (stored, caller, tenant) => VoiceRequests.Ok(
-            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users.") { Masked = Screening.Parse(stored.Masked) }, caller, tenant, stored.Id), ct);
+            new SharedMemoryStored(true, stored.Id, stored.Scope, "Memory stored for all users."), caller, tenant, stored), ct);
 
     private static async Task<IResult> StoreOneAsync(
         HttpContext http, MemoryService memories, TimeProvider time,

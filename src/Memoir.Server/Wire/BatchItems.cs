@@ -4,6 +4,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 using Memoir.Server.Memories;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
 
 namespace Memoir.Server.Wire;
 
@@ -27,6 +28,14 @@ public sealed record StoreBatchResult
     /// <summary>What was masked before it was stored; absent when nothing was.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<MaskedField>? Masked { get; init; }
+
+    /// <summary>The memory that said the same before; absent where there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? DuplicateOf { get; init; }
+
+    /// <summary>Why it is not recalled before somebody releases it; absent where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Quarantine { get; init; }
 }
 
 /// <summary>The items of a batch: those that can be read, and why the others cannot.</summary>
@@ -60,41 +69,18 @@ internal static class BatchItems
     {
         var next = 0;
         List<StoreBatchResult> results = [.. refusals.Select((refusal, i) => refusal is null
-            ? Taken(i, stored[next++])
+            ? ResultOf(i, stored[next++])
             : new StoreBatchResult { Index = i, Error = ProblemAnswer.AsElement(refusal, path, requestId) })];
         return new StoreBatchResponse(results, stored.Count, results.Count - stored.Count);
     }
 
-    /// <summary>Those of the items that were taken until now which are to be stored; why the others are not is written where they stood.</summary>
-    /// <param name="refusals">A place for each item of the batch; null where it was taken.</param>
-    /// <param name="taken">Those that were taken, in their order.</param>
-    /// <param name="judged">A place for each of these; null when none of them is refused.</param>
-    public static IReadOnlyList<T> Without<T>(ProblemException?[] refusals, IReadOnlyList<T> taken, IReadOnlyList<ProblemException?>? judged)
+    private static StoreBatchResult ResultOf(int index, Memory stored) => new()
     {
-        if (judged is null)
-        {
-            return taken;
-        }
-
-        var (rest, next) = (new List<T>(taken.Count), 0);
-        for (var i = 0; i < refusals.Length; i++)
-        {
-            if (refusals[i] is null)
-            {
-                refusals[i] = judged[next];
-                if (judged[next] is null)
-                {
-                    rest.Add(taken[next]);
-                }
-
-                next++;
-            }
-        }
-
-        return rest;
-    }
-
-    private static StoreBatchResult Taken(int index, Memory memory) => new() { Index = index, Id = memory.Id, Masked = Screening.Parse(memory.Masked) };
+        Index = index,
+        Id = stored.Id,
+        DuplicateOf = stored.DuplicateOf,
+        Quarantine = DoubtJudge.Read(stored.Quarantine),
+    };
 
     private static (T?[] Items, ProblemException?[] Refusals) ReadAll<TBody, T>(ReadOnlySpan<byte> body, Func<TBody, IReadOnlyList<T>> itemsOf)
         where T : class

@@ -12,6 +12,7 @@ using Memoir.Server.Limits;
 using Memoir.Server.Messages;
 using Memoir.Server.Privacy;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Quarantine;
 using Memoir.Server.Recall;
 using Memoir.Server.Retention;
 using Memoir.Server.Retention.Holds;
@@ -28,6 +29,7 @@ internal static class WireJson
             MessagesJson.Default,
             DocumentsJson.Default,
             VoiceJson.Default,
+            QuarantineJson.Default,
             RecallJson.Default,
             EmbeddingsJson.Default,
             JobsJson.Default,

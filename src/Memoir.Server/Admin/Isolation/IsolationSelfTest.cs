@@ -87,7 +87,7 @@ internal sealed class IsolationSelfTest(CanaryPlanter planter, InnerRequests req
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var path in (string[])[$"/v1/messages/{other.MessageId}", $"/v1/messages/{other.MessageId}/history", $"/v1/conversations/{other.ConversationId}/messages", "/v1/conversations",
-            $"/memory/{other.UserId}", $"/memory/{other.UserId}/history", "/v1/documents", $"/v1/memories/{other.MemoryId}", $"/v1/memories/{other.MemoryId}/history"])
+            $"/memory/{other.UserId}", $"/memory/{other.UserId}/history", "/v1/documents", $"/v1/memories/{other.MemoryId}", $"/v1/memories/{other.MemoryId}/history", $"/v1/messages/{other.DoubtedId}", "/v1/quarantine"])
         {
             var answer = await requests.SendAsync(new InnerRequest("GET", path), other.Key, ct);
             hash.AppendData(Encoding.UTF8.GetBytes($"{answer.Status}{answer.Text[(answer.Text.IndexOf("\n\n", StringComparison.Ordinal) + 1)..]}"));

@@ -2,7 +2,7 @@ using Memoir.Server.Memories.Periods;
 
 namespace Memoir.Server.Memories.Lists;
 
-/// <summary>Which memories a list shows: what is neither archived nor expired, newest first.</summary>
+/// <summary>Which memories a list shows: what is neither archived, nor expired, nor in quarantine, newest first.</summary>
 internal sealed record MemoryFilter
 {
     public string? UserId { get; init; }
@@ -16,6 +16,9 @@ internal sealed record MemoryFilter
 
     /// <summary>What was true at another moment, or was known then; null for what is true now.</summary>
     public Moment? Moment { get; init; }
+
+    /// <summary>What is in quarantine, and nothing else.</summary>
+    public bool InQuarantine { get; init; }
 
     /// <summary>Only what stands before this place in the tenant's order.</summary>
     public long Below { get; init; } = long.MaxValue;

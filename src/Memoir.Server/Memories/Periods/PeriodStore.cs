@@ -106,6 +106,7 @@ internal static class PeriodStore
         var sql = $"""
             SELECT {Qualified} FROM memory_periods p JOIN memories m ON m.tenant_id = p.tenant_id AND m.id = p.memory_id
             WHERE p.tenant_id = @Tenant AND {(isNow ? current : then)} AND m.archived_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > @now)
+                AND m.quarantine IS {(filter.InQuarantine ? "NOT NULL" : "NULL")}
             """
             + (filter.UserId is null ? "" : " AND p.user_id = @UserId")
             + (filter.SharedAlone ? " AND p.scope = 'shared'" : "")

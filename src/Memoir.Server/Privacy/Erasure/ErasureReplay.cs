@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Kit.Security;
 using Memoir.Server.Analytics;
 using Memoir.Server.Documents;
+using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Recall.Indexes;
 
 namespace Memoir.Server.Privacy.Erasure;
@@ -88,7 +89,11 @@ internal static class ErasureReplay
 
         if (gone.Memories > 0)
         {
-            await database.WriteAsync(tenant, RecallIndexes.EraseStoredAsync, ct);
+            await database.WriteAsync(tenant, async session =>
+            {
+                await DuplicateLinks.FreeOrphansAsync(session);
+                await RecallIndexes.EraseStoredAsync(session);
+            }, ct);
         }
 
         // By the counts it is decided which files are written anew.

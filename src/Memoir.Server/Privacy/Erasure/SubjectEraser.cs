@@ -2,6 +2,7 @@ using Memoir.Kit.Data;
 using Memoir.Server.Memories.Periods;
 using Memoir.Server.Analytics;
 using Memoir.Server.Documents;
+using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
 
@@ -118,7 +119,9 @@ internal sealed class SubjectEraser
                     await write.RemoveAsync(memory.Sequence, memory.Version + 1);
                 }
 
+                var repeated = await DuplicateLinks.ListRepeatedAsync(session, [.. doomed.Select(memory => memory.Sequence)]);
                 await ErasureStore.AddAsync(session, erasure.Id, await SubjectStore.DeleteAsync(session, doomed));
+                await DuplicateLinks.PassOnAsync(session, write, repeated);
                 string?[] files = [.. doomed.Select(memory => memory.ArchiveFile).OfType<string>().Distinct(StringComparer.Ordinal)];
                 await _archive.NoteGoneAsync(session, files);
                 return files;

@@ -6,6 +6,7 @@ using Memoir.Server.Memories;
 using Memoir.Server.Memories.Periods;
 using Memoir.Server.Privacy.Erasure;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Duplicates;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Wire;
 
@@ -227,9 +228,18 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         var last = write.Counters.LastSequence - fresh.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
         var rows = new List<ExchangedMemory>(fresh.Count);
+        var taken = fresh.Select(item => item.Memory.Id).ToHashSet();
         foreach (var incoming in fresh)
         {
-            var row = incoming.Memory with { Sequence = ++last, EmbeddingStatus = MemoryVectors.StatusOf(generation, incoming.Memory.Content) };
+            var row = incoming.Memory with
+            {
+                Sequence = ++last,
+                EmbeddingStatus = MemoryVectors.StatusOf(generation, incoming.Memory.Content),
+                ContentHash = Statement.Of(CoreOf(incoming.Memory))?.Hash(),
+
+                // What repeats something that did not come along stands for itself.
+                DuplicateOf = incoming.Memory.DuplicateOf is { } first && (taken.Contains(first) || await ExchangeStore.FindAsync(session, first) is not null) ? first : null,
+            };
             rows.Add(row);
             write.Add(MemoryReader.Analyse(CoreOf(row)), row.Version, row.Content);
         }
@@ -260,7 +270,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
 
     /// <summary>Without what an import decides, and with its metadata in one spelling.</summary>
     private static ExchangedMemory Comparable(ExchangedMemory memory) =>
-        memory with { Sequence = 0, EmbeddingStatus = "", Metadata = Snapshots.Respell(StoredJson.Element(memory.Metadata)) };
+        memory with { Sequence = 0, EmbeddingStatus = "", ContentHash = null, DuplicateOf = null, Metadata = Snapshots.Respell(StoredJson.Element(memory.Metadata)) };
 
     /// <summary>As the core reads it.</summary>
     private static Memory CoreOf(ExchangedMemory row) => new()
@@ -294,6 +304,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         ExpiresAt = row.ExpiresAt,
         ArchivedAt = row.ArchivedAt,
         EmbeddingStatus = row.EmbeddingStatus,
+        Masked = row.Masked,
         DuplicateOf = row.DuplicateOf,
         Quarantine = row.Quarantine,
     };

@@ -8,6 +8,7 @@ internal sealed class MemoryColumns
     public const byte Asks = 4;
     public const byte TellsTime = 8;
     public const byte Expires = 16;
+    public const byte Hidden = 64;
 
     /// <summary>It has a beginning or an end, or is not known so any more: what is in <see cref="Periods"/>.</summary>
     public const byte Timed = 32;
@@ -88,7 +89,7 @@ internal sealed class MemoryColumns
         User[ordinal] = user;
         Type[ordinal] = type;
         Role[ordinal] = memory.Role;
-        State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Asks ? Asks : 0)
+        State[ordinal] = (byte)((memory.Archived ? Archived : 0) | (memory.Hidden ? Hidden : 0) | (memory.Asks ? Asks : 0)
             | (memory.TellsTime ? TellsTime : 0) | (isTimed ? Timed : 0) | (memory.ExpiresAtMicros != long.MaxValue ? Expires : 0));
         Importance[ordinal] = memory.Importance;
         ImportanceOverride[ordinal] = memory.ImportanceOverride;

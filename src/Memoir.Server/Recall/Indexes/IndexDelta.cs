@@ -94,7 +94,7 @@ internal sealed class IndexDelta
         void Add(Memory row, AnalysedMemory analysed)
         {
             Memories.Add(new Unmerged(analysed, row.IndexVersion));
-            if (!analysed.Archived && Space is { } space && space.Generation.Provider == ProviderNames.Builtin)
+            if (!analysed.Archived && !analysed.Hidden && Space is { } space && space.Generation.Provider == ProviderNames.Builtin)
             {
                 Vectors[row.Sequence] = vectors.Compute(space.Generation, row.Content);
             }

@@ -27,15 +27,19 @@ internal sealed class IndexWrite(Session session, TenantCounters counters, Count
 
     /// <summary>A memory that is new in this transaction.</summary>
     public void Add(AnalysedMemory memory, long version, string content) =>
-        _steps.Add(index => index.Put(memory, version, VectorFor(index, content, GenerationVector.None)));
+        _steps.Add(index => index.Put(memory, version, memory.Hidden ? [] : VectorFor(index, content, GenerationVector.None)));
 
-    /// <summary>A memory that was changed in this transaction, with its vector where one is stored. One in the archive has none.</summary>
+    /// <summary>A memory that was changed in this transaction, with its vector where one is stored. One in the archive, or hidden, has none.</summary>
     public async Task ReplaceAsync(AnalysedMemory memory, long version, string content, GenerationVector stored)
     {
         var change = new IndexChange(version, Counters.LastChange);
         await IndexStore.MarkChangedAsync(session, memory.Sequence, change);
-        _steps.Add(index => index.Put(memory, version, memory.Archived ? [] : VectorFor(index, content, stored), change));
+        _steps.Add(index => index.Put(memory, version, memory.Archived || memory.Hidden ? [] : VectorFor(index, content, stored), change));
     }
+
+    /// <summary>The vector that is stored of a memory in the generation in use.</summary>
+    public async Task<GenerationVector> StoredVectorAsync(long sequence) =>
+        await MemoryVectors.FindAsync(session, await vectors.InAsync(session, counters.GenerationChange), sequence);
 
     /// <param name="sequence">The place of a memory that this transaction deletes.</param>
     /// <param name="version">One more than its last version.</param>

@@ -33,7 +33,7 @@ internal sealed class ScopeFilter
         _isThen = scope.Moment is not null;
         _asOf = scope.Moment is { } then ? Analyzer.Micros(then.AsOf) : _now;
         _knownAt = scope.Moment is { } known ? Analyzer.Micros(known.KnownAt) : _now;
-        _refused = scope.IncludeArchived ? MemoryColumns.Dead : (byte)(MemoryColumns.Dead | MemoryColumns.Archived);
+        _refused = (byte)(MemoryColumns.Dead | MemoryColumns.Hidden | (scope.IncludeArchived ? 0 : MemoryColumns.Archived));
         _since = scope.Since is { } since ? Analyzer.Micros(since) : long.MinValue;
         _until = scope.Until is { } until ? CeilingMicros(until) : long.MaxValue;
         if (scope.UserId is { } user)

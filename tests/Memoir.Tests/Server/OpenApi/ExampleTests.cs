@@ -28,6 +28,7 @@ public sealed class ExampleTests(SharedServer shared) : IClassFixture<SharedServ
         "PUT /v1/admin/retention/holds/{name}",
         "DELETE /v1/admin/retention/holds/{name}",
         "GET /v1/erasures/{id}",
+        "POST /v1/quarantine/{id}/release",
         "POST /v1/admin/import",
         "POST /v1/admin/backups",
         "GET /v1/admin/backups/{name}",

@@ -155,7 +155,7 @@ public sealed class OpenApiDocumentTests(SharedServer shared) : IClassFixture<Sh
 
         var schemas = contract.Document.GetProperty("components").GetProperty("schemas");
         var stored = await shared.App.As("acme").StoreAsync("x");
-        Assert.Equal([.. stored.Members(), "archived_at", "masked"], schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
+        Assert.Equal([.. stored.Members(), "archived_at", "masked", "duplicate_of", "quarantine"], schemas.GetProperty("MessageResponse").GetProperty("properties").Members());
         Assert.All(schemas.EnumerateObject(), schema =>
         {
             if (schema.Value.TryGetProperty("properties", out var properties))
