@@ -121,9 +121,6 @@ internal sealed record Memory
 
     /// <summary>When somebody let it out of the quarantine; it is not doubted again.</summary>
     public DateTimeOffset? ReleasedAt { get; init; }
-
-    /// <summary>It is kept, listed and exported, and not recalled.</summary>
-    public bool IsHidden => DuplicateOf is not null || Quarantine is not null;
 }
 
 /// <summary>What a caller wants to be remembered, already checked.</summary>

@@ -3,7 +3,6 @@ using Memoir.Kit.Telemetry;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Lists;
-using Memoir.Server.Quality;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Voice;

@@ -74,10 +74,40 @@ internal static class BatchItems
         return new StoreBatchResponse(results, stored.Count, results.Count - stored.Count);
     }
 
+    /// <summary>Those of the items that were taken until now which are to be stored; why the others are not is written where they stood.</summary>
+    /// <param name="refusals">A place for each item of the batch; null where it was taken.</param>
+    /// <param name="taken">Those that were taken, in their order.</param>
+    /// <param name="judged">A place for each of these; null when none of them is refused.</param>
+    public static IReadOnlyList<T> Without<T>(ProblemException?[] refusals, IReadOnlyList<T> taken, IReadOnlyList<ProblemException?>? judged)
+    {
+        if (judged is null)
+        {
+            return taken;
+        }
+
+        var (rest, next) = (new List<T>(taken.Count), 0);
+        for (var i = 0; i < refusals.Length; i++)
+        {
+            if (refusals[i] is null)
+            {
+                refusals[i] = judged[next];
+                if (judged[next] is null)
+                {
+                    rest.Add(taken[next]);
+                }
+
+                next++;
+            }
+        }
+
+        return rest;
+    }
+
     private static StoreBatchResult ResultOf(int index, Memory stored) => new()
     {
         Index = index,
         Id = stored.Id,
+        Masked = Screening.Parse(stored.Masked),
         DuplicateOf = stored.DuplicateOf,
         Quarantine = DoubtJudge.Read(stored.Quarantine),
     };

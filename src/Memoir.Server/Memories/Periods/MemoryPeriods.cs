@@ -64,11 +64,16 @@ internal static class MemoryPeriods
     /// <summary>Puts the periods of a memory into the index again, as they are: it came back from the archive, or out of the quarantine.</summary>
     public static async Task ShowAsync(Session session, IndexWrite write, Memory row)
     {
+        if (row.ArchivedAt is not null)
+        {
+            return; // They come back with it.
+        }
+
         await foreach (var portion in PeriodReader.ScanAsync(session, row.Id))
         {
             foreach (var memory in await PeriodReader.ReadAsync(session, portion))
             {
-                var shown = memory with { ArchivedAt = row.ArchivedAt, DuplicateOf = row.DuplicateOf, Quarantine = row.Quarantine };
+                var shown = memory with { ArchivedAt = null, DuplicateOf = row.DuplicateOf, Quarantine = row.Quarantine };
                 await write.ReplaceAsync(MemoryReader.Analyse(shown), shown.IndexVersion, shown.Content, GenerationVector.None);
             }
         }

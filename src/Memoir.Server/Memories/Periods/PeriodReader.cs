@@ -50,7 +50,7 @@ internal static class PeriodReader
     /// <param name="moment">When.</param>
     /// <param name="text">Its words, where they stand in the archive.</param>
     public static async Task<Memory?> FindAsync(Session session, Memory row, Moment moment, ArchivedText? text) =>
-        await PeriodStore.FindAsync(session, row.Id, moment) is { } period ? (await ReadAsync(session, [period], text)).FirstOrDefault() : null;
+        await PeriodStore.FindAsync(session, row.Id, moment) is { } period && await ReadAsync(session, [period], text) is [var then] ? then : null;
 
     /// <summary>The periods of a memory, a portion after the other.</summary>
     public static async IAsyncEnumerable<IReadOnlyList<Period>> ScanAsync(Session session, Guid memoryId)

@@ -1,10 +1,7 @@
 using System.Security.Cryptography;
-using System.Text.Json;
-using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Kit.Http.Json;
 using Memoir.Server.Analytics;
-using Memoir.Server.Memories;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Privacy.Exchange;
@@ -165,11 +162,11 @@ internal sealed class ImportLines(Stream stream) : IDisposable
                     throw new ProblemException(Problem.InvalidBody, "line: memories stand before documents and searches");
                 case MemoryLine.Kind:
                     _read.Memories++;
-                    return new IncomingMemory(_number, RowOf(ExchangeLines.Read<MemoryLine>(line)));
+                    return new IncomingMemory(_number, ImportRows.Of(ExchangeLines.Read<MemoryLine>(line)));
                 case VersionLine.Kind:
                     _read.Versions++;
                     var read = ExchangeLines.Read<VersionLine>(line);
-                    var version = RowOf(read);
+                    var version = ImportRows.Of(read);
                     if (version.MemoryId != memory?.Memory.Id)
                     {
                         throw new ProblemException(Problem.InvalidBody, "memory_id: is not the memory of the lines before");
@@ -192,7 +189,7 @@ internal sealed class ImportLines(Stream stream) : IDisposable
                     return null;
                 case SearchLine.Kind:
                     _read.Searches++;
-                    _search = new IncomingSearch(_number, RowOf(ExchangeLines.Read<SearchLine>(line)));
+                    _search = new IncomingSearch(_number, ImportRows.Of(ExchangeLines.Read<SearchLine>(line)));
                     return null;
                 default:
                     throw new ProblemException(Problem.InvalidBody, "line: must be one of header, memory, version, document, document_version, search, end");
@@ -241,168 +238,5 @@ internal sealed class ImportLines(Stream stream) : IDisposable
     {
         line = _number == 1 && line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
         return line.Span.ContainsAnyExcept(" \t\r"u8) ? line : default;
-    }
-
-    private static ExchangedMemory RowOf(MemoryLine line)
-    {
-        var checks = new FieldChecks()
-            .Length("type", line.Type, 1, 64).Length("user_id", line.UserId, 1, 255).Length("conversation_id", line.ConversationId, 1, 255)
-            .OneOf("role", line.Role, "user", "assistant", "system", "tool").Length("name", line.Name, 1, 128)
-            .Length("external_id", line.ExternalId, 1, 255).Length("key", line.Key, 1, 255).Length("content", line.Content, 1, 100_000)
-            .Length("value", line.Value, 0, 100_000).Length("tags", line.Tags, 0, 16_384).Range("importance_base", line.ImportanceBase, 0, 1)
-            .Range("importance_override", line.ImportanceOverride, 0, 1).Length("scope", line.Scope, 1, 64).Length("source", line.Source, 1, 255)
-            .Length("source_class", line.SourceClass, 1, 64).Length("writer", line.Writer, 1, 255).Length("channel", line.Channel, 1, 64)
-            .Length("derived_from", line.DerivedFrom, 0, 100_000).Length("masked", line.Masked, 0, 100_000).Length("quarantine", line.Quarantine, 0, 10_000);
-        if (line.Version < 1)
-        {
-            checks.Add("version", "must be 1 or more");
-        }
-
-        if (line.Metadata.ValueKind is not JsonValueKind.Object)
-        {
-            checks.Add("metadata", "must be an object");
-        }
-
-        BoundedNumbers.Require("metadata", line.Metadata);
-        checks.OneOf("scope", line.Scope, MemoryScope.User, MemoryScope.Shared);
-        if (line.Scope == MemoryScope.Shared && line.UserId is not null)
-        {
-            checks.Add("user_id", "must be absent of what is shared");
-        }
-
-        RequireJson(checks, "value", line.Value, value => value.ValueKind is JsonValueKind.Object, "an object");
-        RequireJson(checks, "tags", line.Tags, tags => tags.ValueKind is JsonValueKind.Array && tags.EnumerateArray().All(tag => tag.ValueKind is JsonValueKind.String), "a list of texts");
-        RequireJson(checks, "masked", line.Masked, masked => masked.ValueKind is JsonValueKind.Array, "a list");
-        RequireJson(checks, "quarantine", line.Quarantine, reasons => reasons.ValueKind is JsonValueKind.Array && reasons.EnumerateArray().All(reason => reason.ValueKind is JsonValueKind.String), "a list of texts");
-        checks.ThrowIfAny();
-        return new ExchangedMemory
-        {
-            Id = line.Id,
-            Sequence = 0, // Assigned in the write.
-            Version = line.Version,
-            Type = line.Type,
-            UserId = line.UserId,
-            ConversationId = line.ConversationId,
-            Role = line.Role,
-            Name = line.Name,
-            ExternalId = line.ExternalId,
-            Key = line.Key,
-            Content = line.Content,
-            Value = line.Value,
-            Metadata = new Json(line.Metadata.GetRawText()),
-            Tags = line.Tags,
-            ImportanceBase = line.ImportanceBase,
-            ImportanceOverride = line.ImportanceOverride,
-            Scope = line.Scope,
-            Source = line.Source,
-            SourceClass = line.SourceClass,
-            Writer = line.Writer,
-            Channel = line.Channel,
-            DerivedFrom = line.DerivedFrom,
-            OccurredAt = line.CreatedAt,
-            StoredAt = line.StoredAt,
-            UpdatedAt = line.UpdatedAt,
-            ValidFrom = line.ValidFrom,
-            ValidUntil = line.ValidUntil,
-            VerifiedAt = line.VerifiedAt,
-            ReviewAfter = line.ReviewAfter,
-            ExpiresAt = line.ExpiresAt,
-            ArchivedAt = line.ArchivedAt,
-            RestoredAt = line.RestoredAt,
-            SupersededBy = line.SupersededBy,
-            Masked = line.Masked,
-            DuplicateOf = line.DuplicateOf,
-            Quarantine = line.Quarantine,
-            ReleasedAt = line.ReleasedAt,
-            EmbeddingStatus = "", // Decided in the write.
-        };
-    }
-
-    /// <summary>Of what stands in a line as a text because it is stored as one.</summary>
-    private static void RequireJson(FieldChecks checks, string path, string? text, Func<JsonElement, bool> isRight, string what)
-    {
-        if (text is null)
-        {
-            return;
-        }
-
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            BoundedNumbers.Require(path, document.RootElement);
-            if (isRight(document.RootElement))
-            {
-                return;
-            }
-        }
-        catch (JsonException)
-        {
-            // Said below.
-        }
-
-        checks.Add(path, $"must be the JSON of {what}");
-    }
-
-    private static ExchangedVersion RowOf(VersionLine line)
-    {
-        var checks = new FieldChecks().Length("action", line.Action, 1, 64).Length("actor", line.Actor, 1, 255);
-        if (line.Snapshot.ValueKind is not JsonValueKind.Object)
-        {
-            checks.Add("snapshot", "must be an object");
-        }
-
-        if (line.Periods?.Any(period => period is null || period.KnownUntil <= period.KnownFrom || period.ValidUntil <= period.ValidFrom) == true)
-        {
-            checks.Add("periods", "must end later than they begin");
-        }
-
-        if (line.Periods is { Count: > 0 } && line.Snapshot.ValueKind is JsonValueKind.Object)
-        {
-            string? Said(string name) => line.Snapshot.TryGetProperty(name, out var said) && said.ValueKind is JsonValueKind.String ? said.GetString() : null;
-
-            checks.Length("snapshot.type", Said("type"), 1, 64).Length("snapshot.user_id", Said("user_id"), 1, 255)
-                .Length("snapshot.conversation_id", Said("conversation_id"), 1, 255).OneOf("snapshot.scope", Said("scope"), MemoryScope.User, MemoryScope.Shared);
-            if (Said("scope") == MemoryScope.Shared && Said("user_id") is not null)
-            {
-                checks.Add("snapshot.user_id", "must be absent of what is shared");
-            }
-        }
-
-        BoundedNumbers.Require("snapshot", line.Snapshot);
-        checks.ThrowIfAny();
-        return new ExchangedVersion
-        {
-            MemoryId = line.MemoryId,
-            Version = line.Version,
-            Action = line.Action,
-            Actor = line.Actor,
-            At = line.At,
-            Snapshot = Snapshots.Respell(line.Snapshot),
-        };
-    }
-
-    private static SearchRecord RowOf(SearchLine line)
-    {
-        var checks = new FieldChecks()
-            .Length("user_id", line.UserId, 1, 255).Length("conversation_id", line.ConversationId, 1, 255)
-            .Length("query", line.Query, 1, SearchRecord.LongestQuery).Range("milliseconds", line.Milliseconds, 0, double.MaxValue);
-        if (line.Hits < 0)
-        {
-            checks.Add("hits", "must be 0 or more");
-        }
-
-        checks.ThrowIfAny();
-        return new SearchRecord
-        {
-            TenantId = "", // Decided in the write.
-            Id = line.Id,
-            At = line.At,
-            UserId = line.UserId,
-            ConversationId = line.ConversationId,
-            Query = line.Query,
-            Hits = line.Hits,
-            Degraded = line.Degraded ? 1 : 0,
-            Milliseconds = line.Milliseconds,
-        };
     }
 }

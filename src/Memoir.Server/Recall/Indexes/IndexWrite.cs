@@ -39,7 +39,7 @@ internal sealed class IndexWrite(Session session, TenantCounters counters, Count
 
     /// <summary>The vector that is stored of a memory in the generation in use.</summary>
     public async Task<GenerationVector> StoredVectorAsync(long sequence) =>
-        await MemoryVectors.FindAsync(session, await vectors.InAsync(session, counters.GenerationChange), sequence);
+        await MemoryVectors.FindAsync(session, await vectors.InAsync(session, Counters.GenerationChange), sequence);
 
     /// <param name="sequence">The place of a memory that this transaction deletes.</param>
     /// <param name="version">One more than its last version.</param>

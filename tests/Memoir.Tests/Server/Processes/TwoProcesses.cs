@@ -99,7 +99,7 @@ internal sealed class TwoProcesses : IAsyncDisposable
         foreach (var question in Questions)
         {
             var answer = await recall.SearchAsync(Acme, question, Ct);
-            answers.Add(JsonSerializer.Serialize(SearchAnswer.Of(answer, question, DateTimeOffset.UtcNow)));
+            answers.Add(JsonSerializer.Serialize(SearchAnswer.Of(answer, question, Earlier)));
             answers.AddRange(answer.Items.Select(item => string.Create(
                 CultureInfo.InvariantCulture, $"{item.Memory.Sequence} version {item.Memory.Version}")));
         }

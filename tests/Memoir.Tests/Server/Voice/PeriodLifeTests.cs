@@ -1,6 +1,4 @@
 using System.Net;
-using System.Text.Json;
-using Memoir.Kit.Data;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Tests.Server.Processes;
 using Memoir.Tests.Server.Retention;

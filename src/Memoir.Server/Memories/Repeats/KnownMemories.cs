@@ -1,6 +1,6 @@
 using Memoir.Kit.Data;
 
-namespace Memoir.Server.Memories;
+namespace Memoir.Server.Memories.Repeats;
 
 /// <summary>What of a write is there already: a memory is replaced by one with its external id, or of its type under its key for the same user.</summary>
 internal sealed class KnownMemories
