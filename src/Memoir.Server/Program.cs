@@ -32,7 +32,6 @@ return await CommandTable.RunAsync(args, new Startup(builder =>
     builder.AddRecall();
     builder.AddQuality();
     builder.AddMemories();
-    builder.AddQuarantine();
     builder.AddMessages();
     builder.AddDocuments();
     builder.AddVoice();

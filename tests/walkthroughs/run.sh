@@ -3,7 +3,8 @@
 # holds the status of each answer against what the page says. Needs curl, jq, openssl and python3, as the pages do.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-server=$PWD/artifacts/bin/Memoir.Server/${MEMOIR_WALKTHROUGHS_CONFIGURATION:-debug}/Memoir.Server
+server=$PWD/artifacts/bin/Memoir.Server/debug/Memoir.Server
+unset "${!MEMORY_@}" JWT_SECRET_KEY # A page is run as it stands.
 [ -x "$server" ] || dotnet build src/Memoir.Server -v q
 for tool in curl jq openssl python3; do
   command -v "$tool" >/dev/null && continue
@@ -12,8 +13,16 @@ for tool in curl jq openssl python3; do
 done
 
 work=$(mktemp -d)
-page=
-trap '[ -z "$page" ] || kill "$page" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+# A server is gone before its folder is deleted.
+stop() {
+  local pid
+  pid=$(cat "$work"/*/server.pid 2>/dev/null) || return 0
+  rm -f "$work"/*/server.pid
+  kill "$pid" 2>/dev/null || return 0
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+trap 'stop || true; rm -rf "$work" || true' EXIT
 
 # A curl that notes the status of each answer beside what it prints.
 mkdir "$work/bin"
@@ -41,7 +50,7 @@ run() {
 set -eu
 PATH=$work/bin:\$PATH
 serve() {
-  MEMORY_PORT=$port $server >server.log 2>&1 &
+  MEMORY_PORT=$port MEMORY_DATA_DIRECTORY=\${MEMORY_DATA_DIRECTORY:-\$PWD/memoir-data} $server >server.log 2>&1 &
   echo \$! >server.pid
   for _ in \$(seq 200); do $(command -v curl) -fs http://127.0.0.1:$port/health >/dev/null && return; sleep 0.1; done
   cat server.log >&2; exit 1
@@ -51,8 +60,7 @@ EOF
   } >"$work/$name/page.sh"
   local code=0
   (cd "$work/$name" && timeout 120 bash page.sh >answers 2>trace) || code=$?
-  page=$(cat "$work/$name/server.pid" 2>/dev/null || true)
-  [ -z "$page" ] || { kill "$page" 2>/dev/null || true; page=; }
+  stop
   local found
   found=$(sed -n 's/^status //p' "$work/$name/trace" | tr '\n' ' ' | sed 's/ $//')
   if [ "$code" = 0 ] && [ "$found" = "$expected" ]; then

@@ -198,7 +198,7 @@ internal sealed record MemoryVersion
 {
     public required long Version { get; init; }
 
-    /// <summary>What ended this version: <c>replace</c>, <c>patch</c>, <c>restore</c> or <c>release</c>.</summary>
+    /// <summary>What ended this version: <c>replace</c>, <c>patch</c>, <c>restore</c>, <c>confirm</c> or <c>release</c>.</summary>
     public required string Action { get; init; }
 
     public required string Actor { get; init; }

@@ -260,7 +260,7 @@ internal sealed partial class MemoryService(
                 await MemoryStore.UpdateAsync(session, memory);
                 await MemoryVectors.ForgetAsync(session, old.Sequence);
                 await write.ReplaceAsync(draft.AnalysedAs(memory), memory.Version, memory.Content, GenerationVector.None);
-                if (old.ArchivedAt is not null)
+                if (old.ArchivedAt is not null || memory.IsHidden != old.IsHidden)
                 {
                     await MemoryPeriods.ShowAsync(session, write, memory);
                 }

@@ -111,6 +111,7 @@ internal static class MemorySnapshot
             ReviewAfter = period.KnownUntil is null ? Instant(said, "review_after") : null,
             ExpiresAt = Instant(said, "expires_at"),
             EmbeddingStatus = EmbeddingStatus.Skipped,
+            Quarantine = row.ReleasedAt is null ? Raw(said, "quarantine", JsonValueKind.Array) : null,
             Masked = Raw(said, "masked", JsonValueKind.Array),
         };
     }
@@ -119,7 +120,7 @@ internal static class MemorySnapshot
     public static Period PeriodOf(Memory row, string snapshot, Period period)
     {
         var said = At(row, snapshot, period);
-        return period with { Type = said.Type, UserId = said.UserId, Scope = said.Scope, ExpiresAt = said.ExpiresAt };
+        return period with { Type = said.Type, UserId = said.UserId, Scope = said.Scope, ExpiresAt = said.ExpiresAt, Doubted = said.Quarantine is null ? 0 : 1 };
     }
 
     private static DateTimeOffset? Instant(JsonElement said, string name) =>
@@ -202,6 +203,12 @@ internal static class MemorySnapshot
             if (memory.ReviewAfter is { } review)
             {
                 json.WriteString("review_after", WireInstant.Format(review));
+            }
+
+            if (memory.Quarantine is { } reasons)
+            {
+                json.WritePropertyName("quarantine");
+                json.WriteRawValue(reasons);
             }
 
             if (memory.Masked is { } masked)

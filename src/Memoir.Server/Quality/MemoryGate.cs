@@ -33,13 +33,17 @@ internal sealed class MemoryGate(Intake intake, DoubtJudge doubts, Meters meters
         {
             ContentHash = hash,
             DuplicateOf = hash == old.ContentHash ? changed.DuplicateOf : null,
-            Quarantine = changed.Content == old.Content || changed.ReleasedAt is not null ? changed.Quarantine : DoubtJudge.Spell(doubts.Lasting(changed)),
+            Quarantine = changed.Content == old.Content || changed.ReleasedAt is not null || !doubts.IsOn ? changed.Quarantine : DoubtJudge.Spell(doubts.Lasting(changed)),
         };
     }
 
-    /// <summary>Whether what repeated a memory does so no more: all but its weight counts.</summary>
+    /// <summary>Whether what repeated a memory does so no more: all but its weight counts. It must not hide what it is gone before, or is doubted instead of.</summary>
     public static bool SaysOther(Memory old, Memory changed) =>
-        old.ContentHash is not null && Statement.Of(old with { ImportanceOverride = null }) != Statement.Of(changed with { ImportanceOverride = null });
+        old.ContentHash is not null
+        && (changed.ExpiresAt < (old.ExpiresAt ?? DateTimeOffset.MaxValue) || (changed.IsHidden && !old.IsHidden) || IsOther(old, changed));
+
+    private static bool IsOther(Memory old, Memory changed) =>
+        Statement.Of(old with { ImportanceOverride = null }) != Statement.Of(changed with { ImportanceOverride = null });
 
     /// <summary>Counts what a write has linked and kept apart, once it is committed.</summary>
     public void Count(Session session, IReadOnlyList<Memory> answered, IReadOnlyList<Memory> written)

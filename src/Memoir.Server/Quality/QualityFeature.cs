@@ -3,6 +3,7 @@ using Memoir.Kit.Http;
 using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Quality;
@@ -15,6 +16,10 @@ internal static class QualityFeature
         builder.Services.AddSettings<QualityOptions, QualityOptionsValidator>();
         builder.Services.AddSingleton<QualityPolicies>();
         builder.Services.AddSingleton<Intake>();
+        builder.Services.AddSettings<QuarantineOptions, QuarantineOptionsValidator>();
+        builder.Services.AddSingleton<RecentlyRecalled>();
+        builder.Services.AddSingleton<DoubtJudge>();
+        builder.Services.AddSingleton<MemoryGate>();
     }
 
     public static void MapQuality(this IEndpointRouteBuilder app)

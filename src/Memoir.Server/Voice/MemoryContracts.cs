@@ -138,7 +138,7 @@ public sealed record MemoryResponse
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? KnownUntil { get; init; }
 
-    /// <summary>When it was last confirmed; absent when it never was since <c>updated_at</c>.</summary>
+    /// <summary>When it was last confirmed; absent when that never was since it was stated.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? VerifiedAt { get; init; }
 

@@ -124,5 +124,7 @@ internal static partial class CopiedRows
         public long? ValidUntil { get; init; }
 
         public long? ExpiresAt { get; init; }
+
+        public required long Doubted { get; init; }
     }
 }

@@ -41,6 +41,11 @@ internal sealed class MemoryLists(Database database, TimeProvider time)
     private static async Task<Portion<Memory>> ListAsync(Session session, MemoryFilter filter, DateTimeOffset now, int limit)
     {
         var rows = await MemoryStore.ListAsync(session, filter, now, limit);
+        if (filter.InQuarantine)
+        {
+            return rows; // What is doubted is what was told last.
+        }
+
         var others = await PeriodReader.ListAsync(session, filter, now, limit);
         return others.Items.Count == 0 && !others.IsCut ? rows : Merged([rows, others], limit);
     }

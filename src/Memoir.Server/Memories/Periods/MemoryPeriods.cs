@@ -73,7 +73,7 @@ internal static class MemoryPeriods
         {
             foreach (var memory in await PeriodReader.ReadAsync(session, portion))
             {
-                var shown = memory with { ArchivedAt = null, DuplicateOf = row.DuplicateOf, Quarantine = row.Quarantine };
+                var shown = memory with { ArchivedAt = null, DuplicateOf = row.DuplicateOf };
                 await write.ReplaceAsync(MemoryReader.Analyse(shown), shown.IndexVersion, shown.Content, GenerationVector.None);
             }
         }
@@ -104,8 +104,24 @@ internal static class MemoryPeriods
     public static async Task ForgetAsync(Session session, IndexWrite write, Guid memoryId, long version) =>
         await ForgetAsync(session, write, await PeriodStore.ListVersionsAsync(session, memoryId, version, version));
 
-    /// <summary>Puts down the periods of a memory that was brought back with its versions.</summary>
-    public static Task ImportAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> periods) => AddAsync(session, write, row, periods);
+    /// <summary>Puts periods down, and into the index: what a statement left, or what a memory was brought back with.</summary>
+    public static async Task AddAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> fresh)
+    {
+        if (fresh.Count == 0)
+        {
+            return;
+        }
+
+        var place = await write.TakePlacesAsync(fresh.Count);
+        foreach (var portion in fresh.Select((period, i) => period with { Sequence = place + i }).Chunk(PeriodReader.PortionSize))
+        {
+            await PeriodStore.InsertManyAsync(session, portion);
+            foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, portion) : [])
+            {
+                write.Add(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content);
+            }
+        }
+    }
 
     private static async Task ForgetAsync(Session session, IndexWrite write, IReadOnlyList<Period> periods)
     {
@@ -128,24 +144,6 @@ internal static class MemoryPeriods
             foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, portion) : [])
             {
                 await write.ReplaceAsync(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content, GenerationVector.None);
-            }
-        }
-    }
-
-    private static async Task AddAsync(Session session, IndexWrite write, Memory row, IReadOnlyList<Period> fresh)
-    {
-        if (fresh.Count == 0)
-        {
-            return;
-        }
-
-        var place = await write.TakePlacesAsync(fresh.Count);
-        foreach (var portion in fresh.Select((period, i) => period with { Sequence = place + i }).Chunk(PeriodReader.PortionSize))
-        {
-            await PeriodStore.InsertManyAsync(session, portion);
-            foreach (var memory in row.ArchivedAt is null ? await PeriodReader.ReadAsync(session, portion) : [])
-            {
-                write.Add(MemoryReader.Analyse(memory), memory.IndexVersion, memory.Content);
             }
         }
     }

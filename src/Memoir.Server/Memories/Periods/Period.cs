@@ -30,6 +30,9 @@ internal sealed record Period
     /// <summary>From when on its words are not returned any more.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
+    /// <summary>1 of words that were in quarantine: they are kept from recall until the memory is released; else 0.</summary>
+    public long Doubted { get; init; }
+
     /// <summary>The period that a memory's row stands for.</summary>
     public static Period Of(Memory row) => new()
     {
@@ -43,6 +46,7 @@ internal sealed record Period
         ValidFrom = row.ValidFrom ?? row.OccurredAt,
         ValidUntil = row.ValidUntil,
         ExpiresAt = row.ExpiresAt,
+        Doubted = row.Quarantine is null ? 0 : 1,
     };
 }
 

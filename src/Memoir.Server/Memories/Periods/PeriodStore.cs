@@ -7,21 +7,21 @@ namespace Memoir.Server.Memories.Periods;
 internal static class PeriodStore
 {
     private const string Columns = """
-        sequence, memory_id, version, type, user_id, scope, known_from, known_until, valid_from, valid_until, expires_at
+        sequence, memory_id, version, type, user_id, scope, known_from, known_until, valid_from, valid_until, expires_at, doubted
         """;
 
     /// <summary>In place of an end that is not known, as the indexes on ends have it.</summary>
     private const string Endless = "9223372036854775807";
 
     private const string Qualified = """
-        p.sequence, p.memory_id, p.version, p.type, p.user_id, p.scope, p.known_from, p.known_until, p.valid_from, p.valid_until, p.expires_at
+        p.sequence, p.memory_id, p.version, p.type, p.user_id, p.scope, p.known_from, p.known_until, p.valid_from, p.valid_until, p.expires_at, p.doubted
         """;
 
     public static Task InsertManyAsync(Session session, IReadOnlyList<Period> periods)
     {
         const string sql = $"""
             INSERT INTO memory_periods (tenant_id, {Columns})
-            VALUES (@Tenant, @Sequence, @MemoryId, @Version, @Type, @UserId, @Scope, @KnownFrom, @KnownUntil, @ValidFrom, @ValidUntil, @ExpiresAt)
+            VALUES (@Tenant, @Sequence, @MemoryId, @Version, @Type, @UserId, @Scope, @KnownFrom, @KnownUntil, @ValidFrom, @ValidUntil, @ExpiresAt, @Doubted)
             """;
 
         return session.SendManyAsync(sql, periods);
@@ -106,7 +106,7 @@ internal static class PeriodStore
         var sql = $"""
             SELECT {Qualified} FROM memory_periods p JOIN memories m ON m.tenant_id = p.tenant_id AND m.id = p.memory_id
             WHERE p.tenant_id = @Tenant AND {(isNow ? current : then)} AND m.archived_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > @now)
-                AND m.quarantine IS {(filter.InQuarantine ? "NOT NULL" : "NULL")}
+                AND (p.doubted = 0 OR m.released_at IS NOT NULL)
             """
             + (filter.UserId is null ? "" : " AND p.user_id = @UserId")
             + (filter.SharedAlone ? " AND p.scope = 'shared'" : "")

@@ -5,18 +5,33 @@ namespace Memoir.Server.Memories.Repeats;
 /// <summary>All SQL about which memory repeats which.</summary>
 internal static class DuplicateStore
 {
-    /// <summary>The places of the memories with one of these hashes that repeat nothing themselves and can be recalled.</summary>
-    public static async Task<IReadOnlyList<long>> FindFirstsAsync(Session session, IReadOnlyList<long> hashes)
+    /// <summary>The places of the memories with one of these hashes that others may repeat; doubted messages are repeated by none, however many there are.</summary>
+    public static async Task<IReadOnlyList<long>> FindFirstsAsync(Session session, IReadOnlyList<long> hashes, DateTimeOffset now)
     {
-        const string firsts = "FROM memories WHERE tenant_id = @Tenant AND content_hash IN @hashes AND duplicate_of IS NULL AND archived_at IS NULL";
+        const string standing = """
+            duplicate_of IS NULL AND archived_at IS NULL AND (expires_at IS NULL OR expires_at > @now) AND (quarantine IS NULL OR type <> 'message')
+            """;
+        const string firsts = $"FROM memories WHERE tenant_id = @Tenant AND content_hash IN @hashes AND {standing}";
         if (session.MayAssume)
         {
             // Nearly everything is said for the first time, and then a trip is saved.
-            await session.AssumeAsync($"SELECT COUNT(*) FROM (SELECT 1) AS one WHERE NOT EXISTS (SELECT 1 {firsts})", new { hashes });
+            await session.AssumeAsync($"SELECT COUNT(*) FROM (SELECT 1) AS one WHERE NOT EXISTS (SELECT 1 {firsts})", new { hashes, now });
             return [];
         }
 
-        return await session.QueryAsync<long>($"SELECT sequence {firsts}", new { hashes });
+        if (session.Dialect == Dialect.Sqlite)
+        {
+            // One statement that is compiled already, for each: a list would be compiled anew for every length.
+            var found = new List<long>();
+            foreach (var hash in hashes)
+            {
+                await session.ScanAsync($"SELECT sequence FROM memories WHERE tenant_id = @Tenant AND content_hash = @hash AND {standing}", new { hash, now }, row => found.Add(row.Number(0)));
+            }
+
+            return found;
+        }
+
+        return await session.QueryAsync<long>($"SELECT sequence {firsts}", new { hashes, now });
     }
 
     /// <summary>Those of the memories at these places that others repeat.</summary>

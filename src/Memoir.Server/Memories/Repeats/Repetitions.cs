@@ -9,6 +9,9 @@ namespace Memoir.Server.Memories.Repeats;
 /// <summary>What of a write was said before, or earlier in the same write.</summary>
 internal sealed class Repetitions
 {
+    /// <summary>Who says the same again and again renews its age once a day.</summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromDays(1);
+
     private readonly Dictionary<Statement, Memory> _firsts = [];
     private readonly DateTimeOffset _now;
 
@@ -18,7 +21,7 @@ internal sealed class Repetitions
     {
         var known = new Repetitions(now);
         var hashes = drafts.Select(draft => draft.Memory.ContentHash).OfType<long>().Distinct().ToList();
-        if (hashes.Count > 0 && await DuplicateStore.FindFirstsAsync(session, hashes) is { Count: > 0 } sequences)
+        if (hashes.Count > 0 && await DuplicateStore.FindFirstsAsync(session, hashes, now) is { Count: > 0 } sequences)
         {
             foreach (var memory in (await MemoryStore.ListBySequenceAsync(session, sequences)).OrderBy(memory => memory.Sequence))
             {
@@ -38,6 +41,11 @@ internal sealed class Repetitions
         if (draft.Statement is null || !_firsts.TryGetValue(draft.Statement, out var first) || first.IsOverAt(_now))
         {
             return null;
+        }
+
+        if (first.Type == MemoryType.Message && first.ExpiresAt < (draft.Memory.ExpiresAt ?? DateTimeOffset.MaxValue))
+        {
+            return null; // It would be gone before its repetition.
         }
 
         var isDoubted = draft.Doubts.Any(reason => reason != DoubtReason.RecalledEcho);
@@ -61,10 +69,17 @@ internal sealed class Repetitions
         Session session, IndexWrite write, Memory first, MemoryDraft again, Writer writer, Func<Memory, Task> prepare)
     {
         var standing = first;
+        if (_now - (first.RestoredAt ?? first.StoredAt) >= Renewal)
+        {
+            standing = first with { RestoredAt = _now, VerifiedAt = _now }; // It is still so: its age counts from now.
+            await MemoryStore.UpdateAsync(session, standing);
+            Add(again.Statement, standing);
+        }
+
         if (first.ExpiresAt is { } end && (again.Memory.ExpiresAt is not { } wanted || wanted > end))
         {
             await prepare(first);
-            standing = first with { Version = first.Version + 1, UpdatedAt = MemoryPeriods.After(first, _now), ExpiresAt = again.Memory.ExpiresAt };
+            standing = standing with { Version = first.Version + 1, UpdatedAt = MemoryPeriods.After(first, _now), ExpiresAt = again.Memory.ExpiresAt };
             await MemoryStore.InsertVersionAsync(session, first.Id, MemorySnapshot.Of(first, "replace", writer.Credential, _now));
             standing = await MemoryPeriods.TellAsync(session, write, first, corrected: first, standing);
             await MemoryStore.UpdateAsync(session, standing);

@@ -12,6 +12,7 @@ CREATE TABLE memory_periods (
     valid_from  bigint NOT NULL,
     valid_until bigint,
     expires_at  bigint,
+    doubted     bigint NOT NULL,
     PRIMARY KEY (tenant_id, sequence)
 );
 

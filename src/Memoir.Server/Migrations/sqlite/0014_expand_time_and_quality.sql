@@ -12,6 +12,7 @@ CREATE TABLE memory_periods (
     valid_from  INTEGER NOT NULL CHECK (typeof(valid_from) = 'integer'),
     valid_until INTEGER,
     expires_at  INTEGER,
+    doubted     INTEGER NOT NULL CHECK (typeof(doubted) = 'integer'),
     PRIMARY KEY (tenant_id, sequence)
 ) WITHOUT ROWID;
 

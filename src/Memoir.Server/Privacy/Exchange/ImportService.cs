@@ -204,7 +204,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 return result;
             }
 
-            await InsertAsync(session, fresh);
+            await InsertAsync(session, fresh, now);
             await AuditLog.AppendAsync(session, new AuditRecord(writer.Credential, "memory.import", null, fresh.Count, writer.RequestId), now);
             return result with { Imported = fresh.Count, Versions = fresh.Sum(item => item.Versions.Count) };
         }, ct);
@@ -222,13 +222,13 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         }
     }
 
-    private async Task InsertAsync(Session session, List<IncomingMemory> fresh)
+    private async Task InsertAsync(Session session, List<IncomingMemory> fresh, DateTimeOffset now)
     {
         var write = await indexes.BeginAsync(session, fresh.Count);
         var last = write.Counters.LastSequence - fresh.Count;
         var generation = await vectors.ForStoringAsync(session, write.Counters, last);
         var rows = new List<ExchangedMemory>(fresh.Count);
-        var taken = fresh.Select(item => item.Memory.Id).ToHashSet();
+        var taken = fresh.ToDictionary(item => item.Memory.Id, item => item.Memory);
         foreach (var incoming in fresh)
         {
             var row = incoming.Memory with
@@ -237,8 +237,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
                 EmbeddingStatus = MemoryVectors.StatusOf(generation, incoming.Memory.Content),
                 ContentHash = Statement.Of(CoreOf(incoming.Memory))?.Hash(),
 
-                // What repeats something that did not come along stands for itself.
-                DuplicateOf = incoming.Memory.DuplicateOf is { } first && (taken.Contains(first) || await ExchangeStore.FindAsync(session, first) is not null) ? first : null,
+                DuplicateOf = await FirstOfAsync(session, incoming.Memory, taken, now),
             };
             rows.Add(row);
             write.Add(MemoryReader.Analyse(CoreOf(row)), row.Version, row.Content);
@@ -248,10 +247,23 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         await ExchangeStore.InsertVersionsAsync(session, [.. fresh.SelectMany(item => item.Versions)]);
         foreach (var (incoming, row) in fresh.Zip(rows))
         {
-            await MemoryPeriods.ImportAsync(session, write, CoreOf(row), [.. incoming.Versions.SelectMany(version => PeriodsOf(incoming, version))]);
+            await MemoryPeriods.AddAsync(session, write, CoreOf(row), [.. incoming.Versions.SelectMany(version => PeriodsOf(incoming, version))]);
         }
 
         await vectors.RequestAsync(session, [.. rows.Where(row => row.EmbeddingStatus == EmbeddingStatus.Pending).Select(row => row.Id)]);
+    }
+
+    /// <summary>What it repeats, where that came along or is there and says the same; else it stands for itself.</summary>
+    private static async Task<Guid?> FirstOfAsync(Session session, ExchangedMemory memory, Dictionary<Guid, ExchangedMemory> taken, DateTimeOffset now)
+    {
+        if (memory.DuplicateOf is not { } id || id == memory.Id)
+        {
+            return null;
+        }
+
+        var first = taken.GetValueOrDefault(id) ?? await ExchangeStore.FindAsync(session, id);
+        return first is { DuplicateOf: null, ArchivedAt: null, Quarantine: null } && !(first.ExpiresAt <= now)
+            && Statement.Of(CoreOf(memory)) is { } statement && statement == Statement.Of(CoreOf(first)) ? id : null;
     }
 
     private static IEnumerable<Period> PeriodsOf(IncomingMemory incoming, ExchangedVersion version) =>

@@ -19,6 +19,8 @@ internal sealed class DoubtJudge(RecentlyRecalled recalled, IOptions<QuarantineO
             : reasons;
     }
 
+    public bool IsOn => options.Value.IsOn;
+
     /// <summary>The reasons that lie in the memory itself.</summary>
     public IReadOnlyList<string> Lasting(Memory memory)
     {

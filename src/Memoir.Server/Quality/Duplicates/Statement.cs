@@ -1,3 +1,4 @@
+using Memoir.Server.Quality.Doubts;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -41,6 +42,10 @@ internal sealed record Statement
 
     public DateTimeOffset? ValidUntil { get; init; }
 
+    public DateTimeOffset? ReviewAfter { get; init; }
+
+    public string? Source { get; init; }
+
     /// <returns>Null for what repeats nothing: too short, replaced by its own name, or masked, so that two say the same that said different things.</returns>
     public static Statement? Of(Memory memory)
     {
@@ -55,8 +60,8 @@ internal sealed record Statement
             return null;
         }
 
-        // A system's prompt is the same in every conversation, whoever takes part in it.
-        var isPrompt = memory.Role == "system";
+        // A system's prompt is the same in every conversation, whoever takes part in it; what else a system says is of one.
+        var isPrompt = memory.Role == "system" && PromptScaffold.IsIn(memory.Content, memory.Role);
         var isSaid = memory.Type == MemoryType.Message && !isPrompt;
         return new Statement(text)
         {
@@ -72,6 +77,8 @@ internal sealed record Statement
             Importance = memory.ImportanceOverride,
             ValidFrom = memory.ValidFrom,
             ValidUntil = memory.ValidUntil,
+            ReviewAfter = memory.ReviewAfter,
+            Source = memory.Source,
         };
     }
 
@@ -81,7 +88,8 @@ internal sealed record Statement
         // No field has a NUL character: what cannot be read as such is refused at the doors.
         var all = string.Join(
             '\0', Type, Role, Name, Scope, UserId, ConversationId, Number(Day), Metadata, Tags, Importance?.ToString("R", CultureInfo.InvariantCulture),
-            Number(ValidFrom?.UtcTicks), Number(ValidUntil?.UtcTicks), Text);
+            Number(ValidFrom?.UtcTicks), Number(ValidUntil?.UtcTicks),
+            Number(ReviewAfter?.UtcTicks), Source, Text);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(MemoryMarshal.AsBytes(all.AsSpan()), hash);
         return BinaryPrimitives.ReadInt64LittleEndian(hash);

@@ -14,14 +14,6 @@ internal static class QuarantineFeature
 {
     private const string Channel = "quarantine";
 
-    public static void AddQuarantine(this IHostApplicationBuilder builder)
-    {
-        builder.Services.AddSettings<QuarantineOptions, QuarantineOptionsValidator>();
-        builder.Services.AddSingleton<RecentlyRecalled>();
-        builder.Services.AddSingleton<DoubtJudge>();
-        builder.Services.AddSingleton<MemoryGate>();
-    }
-
     public static void MapQuarantine(this IEndpointRouteBuilder app)
     {
         var quarantine = app.MapGroup("/v1/quarantine").WithTags("Quarantine");

@@ -95,16 +95,17 @@ public sealed class DuplicateLinkTests
     [Theory, MemberData(nameof(Engines))]
     public async Task When_a_user_is_erased_what_others_repeated_is_found(TestEngine engine)
     {
-        await using var server = await TestApp.StartAsync(engine);
+        await using var server = await TestApp.StartAsync(engine, ("Quarantine", "off"));
+        const string prompt = $"You are a helpful assistant that answers questions. {Fact}"; // The same whoever takes part.
         var client = server.As("acme");
-        await client.StoreAsync(Fact, ("role", "system"), ("user_id", "ann"));
-        var second = await client.StoreAsync(Fact, ("role", "system"), ("user_id", "ann"), ("conversation_id", "c2"));
-        var third = await client.StoreAsync(Fact, ("role", "system"), ("user_id", "bob"), ("conversation_id", "c3"));
+        await client.StoreAsync(prompt, ("role", "system"), ("user_id", "ann"));
+        var second = await client.StoreAsync(prompt, ("role", "system"), ("user_id", "ann"), ("conversation_id", "c2"));
+        var third = await client.StoreAsync(prompt, ("role", "system"), ("user_id", "bob"), ("conversation_id", "c3"));
         Assert.True(second.TryGetProperty("duplicate_of", out _) && third.TryGetProperty("duplicate_of", out _));
 
         await (await client.DeleteAsync("/v1/users/ann/data", Ct)).JsonAsync(HttpStatusCode.OK);
 
-        Assert.Equal([third.Text("id")!], await FoundAsync(client));
+        Assert.Equal([third.Text("id")!], (await client.SearchAsync(Fact)).Each("message_id"));
         Assert.False((await client.ReadAsync($"/v1/messages/{third.Text("id")}")).TryGetProperty("duplicate_of", out _));
     }
 

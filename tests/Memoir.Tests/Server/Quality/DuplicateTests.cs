@@ -77,12 +77,13 @@ public sealed class DuplicateTests
     [Theory, MemberData(nameof(Engines))]
     public async Task A_systems_prompt_is_the_same_in_every_conversation(TestEngine engine)
     {
-        await using var server = await TestApp.StartAsync(engine);
+        const string prompt = "You are a helpful assistant of a shop that answers questions.";
+        await using var server = await TestApp.StartAsync(engine, ("Quarantine", "off")); // Else it is doubted, and not linked.
         var client = server.As("acme");
-        var first = await client.StoreAsync("The shop opens at nine and closes at six.", ("role", "system"), ("user_id", "ann"));
+        var first = await client.StoreAsync(prompt, ("role", "system"), ("user_id", "ann"));
         server.Time.Advance(TimeSpan.FromDays(3));
 
-        var again = await client.StoreAsync("The shop opens at nine and closes at six.", ("role", "system"), ("conversation_id", "c7"), ("user_id", "bob"));
+        var again = await client.StoreAsync(prompt, ("role", "system"), ("conversation_id", "c7"), ("user_id", "bob"));
 
         Assert.Equal(first.Text("id"), again.Text("duplicate_of"));
     }
