@@ -32,6 +32,9 @@ internal sealed class MemoryDraft
     /// <summary>Why it should not be recalled before somebody has looked at it.</summary>
     public required IReadOnlyList<string> Doubts { get; init; }
 
+    /// <summary>Whether it was asked at all if it is doubted.</summary>
+    public required bool IsJudged { get; init; }
+
     public static IReadOnlyList<MemoryDraft> Prepare(Tenant tenant, IReadOnlyList<NewMemory> items, Writer writer, MemoryGate gate, DateTimeOffset now)
     {
         var drafts = new MemoryDraft[items.Count];
@@ -39,7 +42,7 @@ internal sealed class MemoryDraft
         {
             var item = items[i];
             var memory = ToMemory(item, writer, now);
-            drafts[i] = new MemoryDraft(memory, item.OccurredAt is not null) { Doubts = gate.Judge(tenant, memory) };
+            drafts[i] = new MemoryDraft(memory, item.OccurredAt is not null) { Doubts = gate.Judge(tenant, memory), IsJudged = gate.DoubtsAtAll };
         }
 
         return drafts;
@@ -70,7 +73,9 @@ internal sealed class MemoryDraft
         StoredAt = old.StoredAt,
         UpdatedAt = now,
         RestoredAt = old.ArchivedAt is null ? old.RestoredAt : now,
-        Quarantine = old.ReleasedAt is null ? DoubtJudge.Spell([.. Doubts.Where(reason => reason != DoubtReason.RecalledEcho)]) : null, // It may well be what was recalled.
+        Quarantine = old.ReleasedAt is not null ? null
+            : IsJudged ? DoubtJudge.Spell([.. Doubts.Where(reason => reason != DoubtReason.RecalledEcho)]) // It may well be what was recalled.
+            : old.Quarantine,
         ReleasedAt = old.ReleasedAt,
     };
 

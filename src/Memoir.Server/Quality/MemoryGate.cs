@@ -19,6 +19,9 @@ internal sealed class MemoryGate(Intake intake, DoubtJudge doubts, Meters meters
     /// <inheritdoc cref="Intake.ScreenAsync(Session, Memory, Memory, bool)"/>
     public Task<Memory> ScreenAsync(Session session, Memory old, Memory changed, bool isVersion) => intake.ScreenAsync(session, old, changed, isVersion);
 
+    /// <summary>Where it is switched off, nothing is doubted anew, and what is doubted stays so.</summary>
+    public bool DoubtsAtAll => doubts.IsOn;
+
     /// <inheritdoc cref="DoubtJudge.Judge"/>
     public IReadOnlyList<string> Judge(Tenant tenant, Memory memory) => doubts.Judge(tenant, memory);
 

@@ -313,6 +313,7 @@ internal sealed class ImportService(Database database, RecallIndexes indexes, Me
         UpdatedAt = row.UpdatedAt,
         ValidFrom = row.ValidFrom,
         ValidUntil = row.ValidUntil,
+        ReviewAfter = row.ReviewAfter,
         ExpiresAt = row.ExpiresAt,
         ArchivedAt = row.ArchivedAt,
         EmbeddingStatus = row.EmbeddingStatus,

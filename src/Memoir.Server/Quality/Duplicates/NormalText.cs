@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Memoir.Server.Recall.Text;
 
@@ -14,7 +15,36 @@ internal static class NormalText
     private const int FewestWords = 4;
     private static readonly char[] Outer = [.. " \"'()[]{}<>*_~`.,;:!"];
 
-    public static string Of(string text)
+    public static string Of(string text) => Ascii.IsValid(text) ? OfAscii(text) : OfAny(text);
+
+    /// <summary>The same, of what most texts are made of alone: several times as fast, and it is done for everything that is stored.</summary>
+    private static string OfAscii(string text)
+    {
+        var rented = ArrayPool<char>.Shared.Rent(text.Length);
+        try
+        {
+            var length = 0;
+            foreach (var c in text)
+            {
+                if (c is > ' ' and < '\u007f')
+                {
+                    rented[length++] = c is >= 'A' and <= 'Z' ? (char)(c | 0x20) : c;
+                }
+                else if (length > 0 && rented[length - 1] != ' ')
+                {
+                    rented[length++] = ' ';
+                }
+            }
+
+            return rented.AsSpan(0, length).Trim(Outer).ToString();
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(rented);
+        }
+    }
+
+    private static string OfAny(string text)
     {
         var normal = new StringBuilder(text.Length);
         for (var i = 0; i < text.Length; i++)
@@ -45,7 +75,7 @@ internal static class NormalText
         var isWithin = false;
         foreach (var c in normal)
         {
-            words += !isWithin && c != ' ' || CharacterFolding.IsUnspaced(c) ? 1 : 0;
+            words += (!isWithin && c != ' ') || (c > '\u007f' && CharacterFolding.IsUnspaced(c)) ? 1 : 0;
             isWithin = c != ' ';
         }
 

@@ -165,6 +165,7 @@ public sealed class HiddenInTimeTests
             await using (var server = await TestApp.StartInAsync(folder))
             {
                 id = (await server.As("acme").StoreAsync(Doubtful)).Text("id")!;
+                await server.As("acme").StoreAsync(Doubtful.Replace("Zeppelin", "Orient", StringComparison.Ordinal), ("external_id", "named"));
             }
 
             await using var off = await TestApp.StartInAsync(folder, ("Quarantine", "off"));
@@ -172,6 +173,7 @@ public sealed class HiddenInTimeTests
 
             Assert.True(changed.TryGetProperty("quarantine", out _));
             Assert.Empty((await off.As("acme").SearchAsync("hotel")).Items());
+            Assert.True((await off.As("acme").StoreAsync("The Orient hotel has a garden, too.", ("external_id", "named"))).TryGetProperty("quarantine", out _));
         }
         finally
         {

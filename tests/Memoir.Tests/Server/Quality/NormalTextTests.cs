@@ -38,4 +38,15 @@ public sealed class NormalTextTests
     [InlineData("is the meeting on monday?", "the meeting is on monday")]
     [InlineData("the balance is 5 euros", "the balance is -5 euros")]
     public void What_differs_stays_apart(string one, string other) => Assert.NotEqual(NormalText.Of(one), NormalText.Of(other));
+
+    [Fact]
+    public void What_is_plain_has_the_form_that_it_has_among_other_letters()
+    {
+        var random = new Random(1);
+        for (var i = 0; i < 500; i++)
+        {
+            var text = "x" + new string([.. Enumerable.Range(0, random.Next(60)).Select(_ => (char)random.Next(1, 128))]) + "x";
+            Assert.Equal(NormalText.Of(text) + "é", NormalText.Of(text + "é"));
+        }
+    }
 }
