@@ -1,8 +1,8 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
-using Memoir.Server.Memories.Periods;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Quality;
 using Memoir.Server.Retention.Archive;

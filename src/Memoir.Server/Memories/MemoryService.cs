@@ -1,11 +1,11 @@
 using Memoir.Kit.Audit;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
-using Memoir.Server.Memories.Periods;
-using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Embeddings.Stored;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Quality;
+using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;
 using Memoir.Server.Retention.Holds;
 using Memoir.Server.Wire;

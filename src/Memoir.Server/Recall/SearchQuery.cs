@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Memoir.Server.Memories.Periods;
 using Memoir.Kit.Http;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Recall.Search;
 using Memoir.Server.Wire;
 

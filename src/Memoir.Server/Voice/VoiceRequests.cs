@@ -3,8 +3,8 @@ using Memoir.Kit.Http;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Periods;
-using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Quality;
+using Memoir.Server.Quality.Doubts;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Voice;

@@ -1,7 +1,7 @@
 using Memoir.Kit.Data;
-using Memoir.Server.Memories.Periods;
 using Memoir.Server.Analytics;
 using Memoir.Server.Documents;
+using Memoir.Server.Memories.Periods;
 using Memoir.Server.Memories.Repeats;
 using Memoir.Server.Recall.Indexes;
 using Memoir.Server.Retention.Archive;

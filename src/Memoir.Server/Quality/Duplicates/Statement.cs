@@ -1,9 +1,9 @@
-using Memoir.Server.Quality.Doubts;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality.Doubts;
 
 namespace Memoir.Server.Quality.Duplicates;
 

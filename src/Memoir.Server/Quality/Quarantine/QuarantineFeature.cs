@@ -1,6 +1,5 @@
 using System.Globalization;
 using Memoir.Kit.Http;
-using Memoir.Kit.Settings;
 using Memoir.Server.Access;
 using Memoir.Server.Memories;
 using Memoir.Server.Memories.Lists;
