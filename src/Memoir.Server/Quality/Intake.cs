@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
@@ -114,7 +113,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
     public static NewMemory Screened(NewMemory item, Screening screening)
     {
         var value = item.Value is null ? null : screening.Json("value", item.Value, item.Key);
-        var words = ReferenceEquals(value, item.Value) ? item.Content : Words(item.Key ?? item.Type, value!, item.Content);
+        var words = ReferenceEquals(value, item.Value) ? item.Content : screening.Words("value", item.Key ?? item.Type, value!);
         var screened = item with
         {
             Value = value,
@@ -128,7 +127,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
     private static (Memory Memory, bool IsClean) Screened(Memory old, Memory changed, bool isVersion, Screening screening)
     {
         var value = changed.Value is null || changed.Value == old.Value ? changed.Value : screening.Json("value", changed.Value, changed.Key);
-        var words = ReferenceEquals(value, changed.Value) ? changed.Content : Words(changed.Key ?? changed.Type, value!, changed.Content);
+        var words = ReferenceEquals(value, changed.Value) ? changed.Content : screening.Words("value", changed.Key ?? changed.Type, value!);
         var screened = changed with
         {
             Value = value,
@@ -159,11 +158,4 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         "categories" => old.Tags != changed.Tags,
         _ => true,
     };
-
-    /// <summary>The words of a value that was masked; where they would be too many, those of before.</summary>
-    private static string Words(string key, string value, string before)
-    {
-        using var document = JsonDocument.Parse(value);
-        return StatementText.Of(key, document.RootElement) is { Length: > 0 } words ? words : before;
-    }
 }
