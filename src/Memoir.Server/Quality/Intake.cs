@@ -24,7 +24,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         NewMemory[]? screened = null;
         for (var i = 0; i < items.Count; i++)
         {
-            if (IsClean(items[i]))
+            if (items[i].IsScreened || IsClean(items[i]))
             {
                 continue;
             }
@@ -44,14 +44,15 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         return screened ?? items;
     }
 
-    /// <summary>Which of the items of a batch the policy refuses, and why.</summary>
-    /// <returns>Null where all may be stored; else a place for each.</returns>
-    public async Task<IReadOnlyList<ProblemException?>?> JudgeAsync(Tenant tenant, IReadOnlyList<NewMemory> items, CancellationToken ct)
+    /// <summary>The items of a batch as they may be stored, and which of them the policy refuses; those that it lets in are not screened again.</summary>
+    public async Task<JudgedItems> JudgeAsync(Tenant tenant, IReadOnlyList<NewMemory> items, CancellationToken ct)
     {
         SensitivePolicy? policy = null;
         ProblemException?[]? refusals = null;
-        for (var i = 0; i < items.Count; i++)
+        var judged = new NewMemory[items.Count];
+        for (var i = 0; i < judged.Length; i++)
         {
+            judged[i] = items[i] with { IsScreened = true };
             if (IsClean(items[i]))
             {
                 continue;
@@ -60,7 +61,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
             policy ??= await PolicyAsync(tenant, ct);
             try
             {
-                Screened(items[i], policy);
+                judged[i] = Screened(judged[i], policy);
             }
             catch (ProblemException refusal)
             {
@@ -68,7 +69,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
             }
         }
 
-        return refusals;
+        return new JudgedItems(judged, refusals);
     }
 
     /// <summary>A memory as it may become: what it said before is not judged again.</summary>
@@ -159,3 +160,8 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         _ => true,
     };
 }
+
+/// <summary>The items of a batch after the policy had its say.</summary>
+/// <param name="Items">All of them; what is refused stands there as it came.</param>
+/// <param name="Refusals">A place for each; null where all may be stored.</param>
+internal sealed record JudgedItems(IReadOnlyList<NewMemory> Items, IReadOnlyList<ProblemException?>? Refusals);
