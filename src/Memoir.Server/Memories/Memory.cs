@@ -126,6 +126,9 @@ internal sealed record Memory
 /// <summary>What a caller wants to be remembered, already checked.</summary>
 internal sealed record NewMemory
 {
+    /// <summary>The tenant's policy for what is sensitive has had its say.</summary>
+    public bool IsScreened { get; init; }
+
     public required string Type { get; init; }
 
     public string? UserId { get; init; }

@@ -1,5 +1,6 @@
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Server.Wire;
 
 namespace Memoir.Server.Messages;
@@ -54,8 +55,8 @@ internal sealed class MessageBatch
     }
 
     /// <summary>Refuses those of the accepted items that the tenant's policy does not let in, each alone.</summary>
-    /// <param name="judged">A place for each of them; null when none is refused.</param>
-    public void Refuse(IReadOnlyList<ProblemException?>? judged) => Accepted = BatchItems.Without(_refusals, Accepted, judged);
+    /// <param name="judged">Each of them, as it may be stored.</param>
+    public void Refuse(JudgedItems judged) => Accepted = BatchItems.Without(_refusals, judged.Items, judged.Refusals);
 
     /// <summary>The answer, item by item in the order of the request.</summary>
     public StoreBatchResponse Answer(IReadOnlyList<Memory> stored, string path, string requestId) =>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Memoir.Kit.Data;
 using Memoir.Kit.Http;
 using Memoir.Server.Memories;
@@ -25,7 +24,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         NewMemory[]? screened = null;
         for (var i = 0; i < items.Count; i++)
         {
-            if (IsClean(items[i]))
+            if (items[i].IsScreened || IsClean(items[i]))
             {
                 continue;
             }
@@ -45,14 +44,15 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         return screened ?? items;
     }
 
-    /// <summary>Which of the items of a batch the policy refuses, and why.</summary>
-    /// <returns>Null where all may be stored; else a place for each.</returns>
-    public async Task<IReadOnlyList<ProblemException?>?> JudgeAsync(Tenant tenant, IReadOnlyList<NewMemory> items, CancellationToken ct)
+    /// <summary>The items of a batch as they may be stored, and which of them the policy refuses; those that it lets in are not screened again.</summary>
+    public async Task<JudgedItems> JudgeAsync(Tenant tenant, IReadOnlyList<NewMemory> items, CancellationToken ct)
     {
         SensitivePolicy? policy = null;
         ProblemException?[]? refusals = null;
-        for (var i = 0; i < items.Count; i++)
+        var judged = new NewMemory[items.Count];
+        for (var i = 0; i < judged.Length; i++)
         {
+            judged[i] = items[i] with { IsScreened = true };
             if (IsClean(items[i]))
             {
                 continue;
@@ -61,7 +61,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
             policy ??= await PolicyAsync(tenant, ct);
             try
             {
-                Screened(items[i], policy);
+                judged[i] = Screened(judged[i], policy);
             }
             catch (ProblemException refusal)
             {
@@ -69,7 +69,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
             }
         }
 
-        return refusals;
+        return new JudgedItems(judged, refusals);
     }
 
     /// <summary>A memory as it may become: what it said before is not judged again.</summary>
@@ -114,7 +114,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
     public static NewMemory Screened(NewMemory item, Screening screening)
     {
         var value = item.Value is null ? null : screening.Json("value", item.Value, item.Key);
-        var words = ReferenceEquals(value, item.Value) ? item.Content : Words(item.Key ?? item.Type, value!, item.Content);
+        var words = ReferenceEquals(value, item.Value) ? item.Content : screening.Words("value", item.Key ?? item.Type, value!);
         var screened = item with
         {
             Value = value,
@@ -128,7 +128,7 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
     private static (Memory Memory, bool IsClean) Screened(Memory old, Memory changed, bool isVersion, Screening screening)
     {
         var value = changed.Value is null || changed.Value == old.Value ? changed.Value : screening.Json("value", changed.Value, changed.Key);
-        var words = ReferenceEquals(value, changed.Value) ? changed.Content : Words(changed.Key ?? changed.Type, value!, changed.Content);
+        var words = ReferenceEquals(value, changed.Value) ? changed.Content : screening.Words("value", changed.Key ?? changed.Type, value!);
         var screened = changed with
         {
             Value = value,
@@ -159,11 +159,9 @@ internal sealed class Intake(QualityPolicies policies, TimeProvider time)
         "categories" => old.Tags != changed.Tags,
         _ => true,
     };
-
-    /// <summary>The words of a value that was masked; where they would be too many, those of before.</summary>
-    private static string Words(string key, string value, string before)
-    {
-        using var document = JsonDocument.Parse(value);
-        return StatementText.Of(key, document.RootElement) is { Length: > 0 } words ? words : before;
-    }
 }
+
+/// <summary>The items of a batch after the policy had its say.</summary>
+/// <param name="Items">All of them; what is refused stands there as it came.</param>
+/// <param name="Refusals">A place for each; null where all may be stored.</param>
+internal sealed record JudgedItems(IReadOnlyList<NewMemory> Items, IReadOnlyList<ProblemException?>? Refusals);

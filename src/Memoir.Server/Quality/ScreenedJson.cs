@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Frozen;
 using System.Text;
 using System.Text.Json;
 using Memoir.Server.Wire;
@@ -14,38 +15,22 @@ internal sealed class ScreenedJson(Screening screening, string field)
     private Dictionary<string, string>? _texts;
 
     /// <summary>Texts that are not read again.</summary>
-    public HashSet<string>? Known { get; init; }
+    public KnownTexts? Known { get; init; }
 
-    /// <summary>Members of the outermost object that are left alone.</summary>
+    /// <summary>Members of the outermost object that are left alone where they are no more than a text or a number.</summary>
     public IReadOnlyList<string> Kept { get; init; } = [];
 
-    /// <summary>What is in a list is told from the others by its <c>id</c>, which stays.</summary>
+    /// <summary>Members of the outermost object that were read already, as JSON.</summary>
+    public IReadOnlyDictionary<string, string> Given { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>What is in a list is told from the others by its <c>id</c>, a text or a number, which stays.</summary>
     public bool KeepsIds { get; init; }
-
-    public static HashSet<string> TextsOf(string json)
-    {
-        var texts = new HashSet<string>(StringComparer.Ordinal);
-        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(json));
-        while (reader.Read())
-        {
-            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
-            {
-                texts.Add(reader.GetString()!);
-            }
-            else if (reader.TokenType is JsonTokenType.Number)
-            {
-                texts.Add(Encoding.UTF8.GetString(reader.ValueSpan));
-            }
-        }
-
-        return texts;
-    }
 
     /// <returns>The value with marks in it; null when it stays as it is.</returns>
     public string? Of(JsonElement value, string? name)
     {
-        Read(value, name, depth: 0);
-        if (_texts is null)
+        Read(value, name, depth: 0, isItem: false);
+        if (_texts is null && Given.Count == 0)
         {
             return null;
         }
@@ -53,23 +38,27 @@ internal sealed class ScreenedJson(Screening screening, string field)
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = WireJson.Options.Encoder }))
         {
-            Write(writer, value, name, depth: 0);
+            Write(writer, value, name, depth: 0, isItem: false);
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private void Read(JsonElement value, string? name, int depth)
+    private void Read(JsonElement value, string? name, int depth, bool isItem)
     {
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
                 foreach (var member in value.EnumerateObject())
                 {
-                    if (!IsKept(member.Name, depth))
+                    if (IsId(member, isItem))
+                    {
+                        ReadId(TextOf(member.Value));
+                    }
+                    else if (!IsGiven(member, depth) && !IsKept(member, depth))
                     {
                         ReadName(member.Name);
-                        Read(member.Value, Under(name, member.Name), depth + 1);
+                        Read(member.Value, Under(name, member.Name), depth + 1, isItem: false);
                     }
                 }
 
@@ -77,7 +66,7 @@ internal sealed class ScreenedJson(Screening screening, string field)
             case JsonValueKind.Array:
                 foreach (var item in value.EnumerateArray())
                 {
-                    Read(item, name, depth + 1);
+                    Read(item, name, depth + 1, isItem: true);
                 }
 
                 break;
@@ -89,11 +78,25 @@ internal sealed class ScreenedJson(Screening screening, string field)
         }
     }
 
-    private bool IsKept(string name, int depth) => (depth == 0 && Kept.Contains(name)) || (KeepsIds && name == "id");
+    private bool IsGiven(JsonProperty member, int depth) => depth == 0 && Given.ContainsKey(member.Name);
+
+    private bool IsKept(JsonProperty member, int depth) => depth == 0 && Kept.Contains(member.Name) && IsScalar(member.Value);
+
+    private bool IsId(JsonProperty member, bool isItem) => KeepsIds && isItem && member.Name == "id" && IsScalar(member.Value);
+
+    private static bool IsScalar(JsonElement value) => value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array);
+
+    private void ReadId(string id)
+    {
+        if (Known?.Has("id", id) is not true)
+        {
+            screening.Id(field, id);
+        }
+    }
 
     private void ReadName(string name)
     {
-        if (Known?.Contains(name) is not true)
+        if (Known?.HasName(name) is not true)
         {
             screening.Name(field, name);
         }
@@ -101,7 +104,7 @@ internal sealed class ScreenedJson(Screening screening, string field)
 
     private void ReadText(string text, string? name)
     {
-        if (Known?.Contains(text) is true)
+        if (Known?.Has(name, text) is true)
         {
             return;
         }
@@ -113,7 +116,7 @@ internal sealed class ScreenedJson(Screening screening, string field)
         }
     }
 
-    private void Write(Utf8JsonWriter writer, JsonElement value, string? name, int depth)
+    private void Write(Utf8JsonWriter writer, JsonElement value, string? name, int depth, bool isItem)
     {
         switch (value.ValueKind)
         {
@@ -122,13 +125,17 @@ internal sealed class ScreenedJson(Screening screening, string field)
                 foreach (var member in value.EnumerateObject())
                 {
                     writer.WritePropertyName(member.Name);
-                    if (IsKept(member.Name, depth))
+                    if (IsGiven(member, depth))
+                    {
+                        writer.WriteRawValue(Given[member.Name], skipInputValidation: true);
+                    }
+                    else if (IsId(member, isItem) || IsKept(member, depth))
                     {
                         writer.WriteRawValue(member.Value.GetRawText(), skipInputValidation: true);
                     }
                     else
                     {
-                        Write(writer, member.Value, Under(name, member.Name), depth + 1);
+                        Write(writer, member.Value, Under(name, member.Name), depth + 1, isItem: false);
                     }
                 }
 
@@ -138,12 +145,12 @@ internal sealed class ScreenedJson(Screening screening, string field)
                 writer.WriteStartArray();
                 foreach (var item in value.EnumerateArray())
                 {
-                    Write(writer, item, name, depth + 1);
+                    Write(writer, item, name, depth + 1, isItem: true);
                 }
 
                 writer.WriteEndArray();
                 break;
-            case JsonValueKind.String or JsonValueKind.Number when _texts!.TryGetValue(Place(name, TextOf(value)), out var masked):
+            case JsonValueKind.String or JsonValueKind.Number when _texts is not null && _texts.TryGetValue(Place(name, TextOf(value)), out var masked):
                 writer.WriteStringValue(masked);
                 break;
             default:
@@ -152,10 +159,11 @@ internal sealed class ScreenedJson(Screening screening, string field)
         }
     }
 
-    private static string? Under(string? above, string name) => above is not null && Plain.Contains(name) ? above : name;
+    /// <summary>Under which name what a member holds is read.</summary>
+    public static string? Under(string? above, string name) => above is not null && Plain.Contains(name) ? above : name;
 
-    private static string TextOf(JsonElement value) => value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText();
+    public static string TextOf(JsonElement value) => value.ValueKind is JsonValueKind.String ? value.GetString()! : value.GetRawText();
 
     /// <summary>The same text may be a secret under one name and none under another.</summary>
-    private static string Place(string? name, string text) => $"{name}\0{text}";
+    public static string Place(string? name, string text) => $"{name}\0{text}";
 }

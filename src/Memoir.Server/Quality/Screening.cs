@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Memoir.Kit.Http;
+using Memoir.Server.Memories;
 using Memoir.Server.Quality.Detection;
 using Memoir.Server.Wire;
 
@@ -63,15 +64,27 @@ internal sealed class Screening(SensitivePolicy policy)
     public string Document(string json, string? known)
     {
         using var document = JsonDocument.Parse(json);
-        var texts = known is null ? null : ScreenedJson.TextsOf(known);
-        return new ScreenedJson(this, "document") { Known = texts, KeepsIds = true }.Of(document.RootElement, name: null) ?? json;
+        return new ScreenedJson(this, "document") { Known = known is null ? null : KnownTexts.Of(known), KeepsIds = true }.Of(document.RootElement, name: null) ?? json;
     }
 
-    /// <summary>A version as it is kept: its words, not the names by which things are found.</summary>
+    /// <summary>A version as it is kept: its words, not the names by which things are found. Its value is read as a memory's is.</summary>
     public string Snapshot(string json)
     {
         using var document = JsonDocument.Parse(json);
-        return new ScreenedJson(this, "snapshot") { Kept = ["type", "user_id", "conversation_id", "role", "name", "key", "source", "external_id", "scope", "masked"] }.Of(document.RootElement, name: null) ?? json;
+        return new ScreenedJson(this, "snapshot") { Given = ValueOf(document.RootElement), Kept = ["type", "user_id", "conversation_id", "role", "name", "key", "source", "external_id", "scope", "masked"] }.Of(document.RootElement, name: null) ?? json;
+    }
+
+    /// <summary>The words of a value that was masked. Those of before are not: it is refused where there would be too many.</summary>
+    public string Words(string field, string name, string value)
+    {
+        using var document = JsonDocument.Parse(value);
+        if (StatementText.Of(name, document.RootElement) is { Length: > 0 } words)
+        {
+            return words;
+        }
+
+        Refuse(field, $"would say more than {StatementText.Longest} characters once what is sensitive in it is masked");
+        return "";
     }
 
     /// <summary>The text as the policy has it, given under a name that may tell what it is.</summary>
@@ -85,6 +98,19 @@ internal sealed class Screening(SensitivePolicy policy)
             if (policy.Of(finding.Kind) != SensitiveAction.Keep)
             {
                 Refuse(field, $"has a name that contains {What(finding.Kind)}; names are not masked");
+            }
+        }
+    }
+
+    /// <summary>What tells the things in a list apart is not masked either; a secret in it is refused, personal data only where that is.</summary>
+    public void Id(string field, string id)
+    {
+        foreach (var finding in SensitiveText.Find(id))
+        {
+            var action = policy.Of(finding.Kind);
+            if (action == SensitiveAction.Refuse || (action == SensitiveAction.Mask && finding.Kind.Class() is SensitiveClass.Secrets))
+            {
+                Refuse(field, $"has an id that contains {What(finding.Kind)}; ids are not masked");
             }
         }
     }
@@ -116,6 +142,24 @@ internal sealed class Screening(SensitivePolicy policy)
         group one.Value by one.Key.Kind into kind
         orderby kind.Key
         select $"{(kind.Key.Class() is SensitiveClass.Secrets ? "secrets" : "personal_data")}.{kind.Key.Name()}={kind.Sum()}");
+
+    /// <summary>The value of a version, masked, and the words that it says then; nothing where it stays as it is.</summary>
+    private Dictionary<string, string> ValueOf(JsonElement said)
+    {
+        if (said.ValueKind is not JsonValueKind.Object || !said.TryGetProperty("value", out var value) || new ScreenedJson(this, "snapshot").Of(value, Said("key")) is not { } masked)
+        {
+            return [];
+        }
+
+        var words = Text("snapshot", Words("snapshot", Said("key") ?? Said("type") ?? "", value.ValueKind is JsonValueKind.Object ? masked : $$"""{"value":{{masked}}}"""));
+        return new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["value"] = masked,
+            ["content"] = $"\"{JsonEncodedText.Encode(words, WireJson.Options.Encoder)}\"",
+        };
+
+        string? Said(string name) => said.TryGetProperty(name, out var text) && text.ValueKind is JsonValueKind.String ? text.GetString() : null;
+    }
 
     private string Judged(string field, string text, IReadOnlyList<Finding> findings)
     {

@@ -144,7 +144,8 @@ internal static class VoiceFeature
         }
 
         var tenant = Caller.Of(http).ActIn(http, stated: null);
-        var taken = BatchItems.Without(refusals, accepted, await intake.JudgeAsync(tenant, accepted, ct));
+        var judged = await intake.JudgeAsync(tenant, accepted, ct);
+        var taken = BatchItems.Without(refusals, judged.Items, judged.Refusals);
         var (path, requestId) = (http.Request.Path, RequestId.Of(http)); // The write may outlive its request.
         Answer Stored(IReadOnlyList<Memory> stored) =>
             Answer.Ok(BatchItems.AnswerOf(refusals, stored, path, requestId), WireJson.Of<StoreBatchResponse>());

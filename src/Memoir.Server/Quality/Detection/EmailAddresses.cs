@@ -14,7 +14,7 @@ internal static class EmailAddresses
     public static Finding? Match(string text, int at)
     {
         var start = at;
-        while (start > 0 && at - start < LongestLocal && IsLocal(text[start - 1]))
+        while (start > 0 && at - start < LongestLocal && IsLocal(text[start - 1]) && !Letters.IsBehindEscape(text, start))
         {
             start--;
         }
@@ -24,7 +24,7 @@ internal static class EmailAddresses
             start++;
         }
 
-        if (start == at || text[at - 1] == '.' || Letters.Before(text, start) is '/' or '@' || (start > 0 && IsLocal(text[start - 1]) && char.IsLetterOrDigit(text[start - 1])))
+        if (start == at || text[at - 1] == '.' || Letters.Before(text, start) is '/' or '@' || char.IsLetterOrDigit(Letters.Before(text, start)))
         {
             return null; // Also the user of a URL, and what is too long.
         }

@@ -7,12 +7,17 @@ internal static class Letters
 {
     public static readonly SearchValues<char> Alphanumeric = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
 
+    public static readonly SearchValues<char> Alphabet = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
     public static readonly SearchValues<char> Base64Url = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     public static bool IsWord(char c) => char.IsLetterOrDigit(c) || c == '_';
 
-    /// <summary>The character before a place; a space at the beginning.</summary>
-    public static char Before(string text, int at) => at > 0 ? text[at - 1] : ' ';
+    /// <summary>The character before a place; a space at the beginning, the end of a line behind one that is written as JSON does.</summary>
+    public static char Before(string text, int at) => at <= 0 ? ' ' : IsBehindEscape(text, at) ? '\n' : text[at - 1];
+
+    /// <summary>Whether the two characters before a place are <c>\n</c>, <c>\r</c> or <c>\t</c>.</summary>
+    public static bool IsBehindEscape(string text, int at) => at > 1 && text[at - 2] == '\\' && text[at - 1] is 'n' or 'r' or 't';
 
     /// <summary>The character at a place; a space behind the end.</summary>
     public static char At(string text, int at) => at < text.Length ? text[at] : ' ';

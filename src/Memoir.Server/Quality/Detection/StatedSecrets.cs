@@ -14,6 +14,7 @@ internal static class StatedSecrets
     private const int Longest = 1024;
     private const int LongestName = 32;
     private const int FarthestIs = 48;
+    private const int LongestCredential = 4096;
 
     private static readonly SearchValues<char> ValueEnds = SearchValues.Create(" \t\r\n\"'`<>,\u00a0");
     private static readonly SearchValues<char> Credential = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
@@ -54,6 +55,19 @@ internal static class StatedSecrets
 
     private static readonly string[] Fillers = ["now", "still", "just", "actually", "simply", "currently", "set", "to", "jetzt"];
 
+    /// <summary>What may stand alone between the word and "is".</summary>
+    private static readonly string[] Between = ["now", "still", "currently", "again", "actually", "here", "there", "today", "jetzt", "aktuell"];
+
+    /// <summary>What says whose password it is; anything else behind the word makes another thing of it: a password manager.</summary>
+    private static readonly string[] Leading =
+    [
+        "for", "of", "to", "at", "on", "in", "from", "i", "we", "you", "they", "that", "which", "für", "zu", "zum", "zur", "von", "vom", "bei", "beim", "im", "am",
+        "pour", "de", "du", "des", "del", "para", "da", "do",
+    ];
+
+    /// <summary>The same of keys; "the secret to …" and "the secret of …" go on as sayings do.</summary>
+    private static readonly string[] LeadingOfKeys = ["for", "für", "pour", "para"];
+
     private static readonly string[] Schemes = ["bearer", "basic", "token", "apikey", "key"];
 
     public static IReadOnlyList<string> Marks { get; } =
@@ -63,7 +77,7 @@ internal static class StatedSecrets
     {
         if (text.AsSpan(at).StartsWith(Header, StringComparison.OrdinalIgnoreCase))
         {
-            return Authorization(text, at + Header.Length);
+            return IsWithinWord(text, at) || Letters.IsWord(Letters.At(text, at + Header.Length)) ? null : Authorization(text, at + Header.Length);
         }
 
         foreach (var word in Words)
@@ -128,7 +142,7 @@ internal static class StatedSecrets
         }
         else
         {
-            next = next > tight ? BehindIs(text, next) : -1;
+            next = next > tight ? BehindIs(text, next, word) : -1;
             isStated = true;
         }
 
@@ -150,7 +164,7 @@ internal static class StatedSecrets
             var quoted = text.AsSpan(at + 1, Math.Min(Longest, text.Length - at - 1));
             var end = quoted.IndexOfAny(closing, '\n');
             var length = end < 0 || quoted[end] == '\n' ? -1 : isEscaped && end > 0 ? end - 1 : end;
-            return length > 0 && SecretValue.IsQuoted(text.AsSpan(at + 1, length), word)
+            return length > 0 && SecretValue.IsQuoted(text.AsSpan(at + 1, length), word) && !(isStated && SecretValue.IsSaying(text.AsSpan(at + 1, length), word))
                 ? new Finding(KindOf(word, text, at + 1, at + 1 + length), at + 1, length)
                 : null;
         }
@@ -190,16 +204,19 @@ internal static class StatedSecrets
         ?? (end - start == 40 && word.Text.StartsWith("secret", StringComparison.Ordinal) && word.Text.Contains("access", StringComparison.Ordinal) ? SensitiveKind.AwsAccessKey : SensitiveKind.AssignedSecret);
 
     /// <summary>At the beginning of a word, or of a part of a name: <c>db_password</c>, <c>accessToken</c>.</summary>
-    private static bool BeginsWord(string text, int at, SecretWord word)
+    private static bool BeginsWord(string text, int at, SecretWord word) =>
+        !IsWithinWord(text, at) || word.Text[0] == '_' || (word.IsChosen && word.Text.StartsWith("passw", StringComparison.Ordinal));
+
+    private static bool IsWithinWord(string text, int at)
     {
         var before = Letters.Before(text, at);
-        return !char.IsLetterOrDigit(before) || word.Text[0] == '_' || (char.IsLower(before) && char.IsUpper(text[at])) || (word.Least == 4 && word.Text.StartsWith("passw", StringComparison.Ordinal));
+        return char.IsLetterOrDigit(before) && !(char.IsLower(before) && char.IsUpper(text[at]));
     }
 
     private static bool IsOption(string text, int at)
     {
         var start = at;
-        while (start > 0 && at - start < LongestName && (char.IsAsciiLetterOrDigit(text[start - 1]) || text[start - 1] is '-' or '_'))
+        while (start > 0 && at - start < LongestName && (char.IsAsciiLetterOrDigit(text[start - 1]) || text[start - 1] is '-' or '_') && !Letters.IsBehindEscape(text, start))
         {
             start--;
         }
@@ -208,9 +225,10 @@ internal static class StatedSecrets
     }
 
     /// <summary>Behind "is", which may have a few words before it: "my password for the shop is …".</summary>
-    private static int BehindIs(string text, int at)
+    private static int BehindIs(string text, int at, SecretWord secret)
     {
         var end = Math.Min(text.Length, at + FarthestIs);
+        var isLed = false;
         for (var next = at; next < end;)
         {
             var word = WordAt(text, next);
@@ -232,7 +250,8 @@ internal static class StatedSecrets
                 return Letters.At(text, next) is ' ' or '\u00a0' ? next : -1;
             }
 
-            if (Letters.At(text, next) != ' ')
+            isLed = isLed || IsOneOf(word, secret.IsChosen ? Leading : LeadingOfKeys);
+            if (Letters.At(text, next) != ' ' || !(isLed || IsOneOf(word, Between)))
             {
                 return -1;
             }
@@ -270,19 +289,30 @@ internal static class StatedSecrets
     /// <summary>The credential of a header: its scheme stays.</summary>
     private static Finding? Authorization(string text, int at)
     {
-        for (var skipped = 0; skipped < 8 && Letters.At(text, at) is '"' or '\'' or '\\' or ':' or '=' or ' ' or '>' or ']' or ','; skipped++)
+        var behind = at;
+        while (at - behind < 8 && Letters.At(text, at) is '"' or '\'' or '\\' or ':' or '=' or ' ' or '>' or ']' or ',')
         {
             at++;
+        }
+
+        if (at == behind)
+        {
+            return null; // A longer name.
         }
 
         var scheme = WordAt(text, at);
         var isNamed = IsOneOf(scheme, Schemes) && Letters.At(text, at + scheme.Length) == ' ';
         var start = isNamed ? Spaces(text, at + scheme.Length) : at;
-        var length = start < text.Length ? Letters.Run(text, start, Credential, int.MaxValue) : 0;
-        var credential = text.AsSpan(Math.Min(start, text.Length), length).TrimEnd(".=".AsSpan()[..1]);
+        var length = start < text.Length ? Letters.Run(text, start, Credential, LongestCredential) : 0;
+        var credential = text.AsSpan(Math.Min(start, text.Length), length).TrimEnd('.');
         if (credential.Length < (isNamed ? 8 : 20) || Placeholder.Is(credential) || !IsCredential(scheme, credential))
         {
             return null;
+        }
+
+        if (length == LongestCredential)
+        {
+            credential = text.AsSpan(start, Letters.Run(text, start, Credential, int.MaxValue)).TrimEnd('.'); // Nothing of it is looked at again.
         }
 
         return new Finding(TokenForms.KindOf(text, start, start + credential.Length) ?? SensitiveKind.Authorization, start, credential.Length);
@@ -332,4 +362,7 @@ internal sealed record SecretWord(string Text, int Least)
     public bool MayHaveSpaces { get; init; }
 
     public bool IsChosen => Least == 4;
+
+    /// <summary>People say it of other things too.</summary>
+    public bool IsSaying => Text is "secret" or "token";
 }

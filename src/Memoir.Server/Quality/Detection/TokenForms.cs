@@ -110,7 +110,7 @@ internal static class TokenForms
             return null; // Within a run that was looked at from its beginning.
         }
 
-        var run = text.AsSpan(at, Math.Min(limit - at, Letters.Run(text, at, WithDot, int.MaxValue))).TrimEnd('.');
+        var run = text.AsSpan(at, Letters.Run(text, at, WithDot, limit - at)).TrimEnd('.');
         var first = run.IndexOf('.');
         return first > 0 && run.Count('.') >= 2 && run.Length - run.LastIndexOf('.') > 8 && SaysAlgorithm(run[..first])
             ? new Finding(SensitiveKind.Jwt, at, run.Length)

@@ -1,6 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Memoir.Kit.Data;
+using Memoir.Server.Memories;
+using Memoir.Server.Quality;
 using Memoir.Tests.Testing;
+using Microsoft.Extensions.DependencyInjection;
 using static Memoir.Tests.Server.Quality.Secrets;
 using static Memoir.Tests.Testing.Wire;
 
@@ -59,6 +63,26 @@ public sealed class MaskedWriteTests
         Assert.Equal(Secret, messages[1].GetProperty("masked").GetRawText());
         Assert.Equal(Secret, memories[0].GetProperty("masked").GetRawText());
         Assert.Equal(["index", "id"], memories[1].Members());
+    }
+
+    [Fact]
+    public async Task What_was_judged_in_a_batch_is_not_judged_again()
+    {
+        await using var server = await TestApp.StartAsync(TestEngines.Current);
+        var intake = server.Services.GetRequiredService<Intake>();
+        var tenant = new Tenant("acme");
+        NewMemory[] items = [Of("hello"), Of($"see {Github}")];
+
+        var judged = await intake.JudgeAsync(tenant, items, Ct);
+        await (await server.As("acme").SendAsync("PUT", Policy, PolicyOf("refuse", "refuse"))).JsonAsync(HttpStatusCode.OK);
+        var refused = await intake.JudgeAsync(tenant, items, Ct);
+
+        Assert.Null(judged.Refusals);
+        Assert.Equal(["hello", "see [masked:github_token]"], judged.Items.Select(item => item.Content));
+        Assert.Same(judged.Items, await intake.ScreenAsync(tenant, judged.Items, answered: null, Ct));
+        Assert.Equal([false, true], refused.Refusals!.Select(refusal => refusal is not null));
+
+        static NewMemory Of(string content) => new() { Type = "note", Content = content, Metadata = new Json("{}") };
     }
 
     [Theory, MemberData(nameof(Engines))]

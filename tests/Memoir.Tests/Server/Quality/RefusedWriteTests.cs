@@ -137,6 +137,20 @@ public sealed class RefusedWriteTests
     }
 
     [Theory, MemberData(nameof(Engines))]
+    public async Task A_value_that_would_say_too_much_is_refused(TestEngine engine)
+    {
+        await using var server = await TestApp.StartAsync(engine);
+        var body = $$"""{"type":"fact","key":"k","value":{"password":[{{string.Join(',', Enumerable.Repeat("\"q7w8\"", 3_000))}}]} }""";
+
+        var problem = await (await server.As("acme").SendAsync("POST", "/v1/memories", body)).RefusedAsync(HttpStatusCode.UnprocessableEntity, "validation-failed", saysSuccess: true);
+
+        Assert.Equal("would say more than 65536 characters once what is sensitive in it is masked", problem.GetProperty("errors").GetProperty("value")[0].GetString());
+        Assert.Empty(await RawFiles.FindAsync(server, "q7w8"));
+        await (await server.As("acme").SendAsync("PUT", Policy, PolicyOf("keep", "keep"))).JsonAsync(HttpStatusCode.OK);
+        await (await server.As("acme").SendAsync("POST", "/v1/memories", body)).JsonAsync(HttpStatusCode.OK);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
     public async Task A_request_that_was_carried_out_is_answered_again_whatever_the_policy_has_become(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);

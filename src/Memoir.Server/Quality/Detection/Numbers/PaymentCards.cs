@@ -68,7 +68,7 @@ internal static class PaymentCards
 
     private static bool MayBegin(string text, int at) => Letters.Before(text, at) switch
     {
-        '.' or ',' or '-' or '/' or ':' => at < 2 || !Letters.IsWord(text[at - 2]) || (text[at - 1] == ':' && char.IsLetter(text[at - 2])),
+        '.' or ',' or '-' or '/' or ':' => at < 2 || !Letters.IsWord(Letters.Before(text, at - 1)) || (text[at - 1] == ':' && char.IsLetter(text[at - 2])),
         var before => !Letters.IsWord(before),
     };
 

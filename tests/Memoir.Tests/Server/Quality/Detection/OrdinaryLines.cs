@@ -225,6 +225,70 @@ internal static class OrdinaryLines
         Authorization header is missing
         the Authorization header must be "Bearer" and a token
         authorization: none
+        My password manager is 1Password
+        Our password manager is now Bitwarden2
+        The password vault is 1Password7
+        The password policy is 90-day
+        The password rotation is 90-day
+        password rotation is 30-day, not 90-day
+        The password type is Win32-only
+        The password limit is 64chars
+        The password length is 12-16chars
+        My password hint is fluffy2cats
+        The password generator is KeePass2
+        The password field is input1
+        The password strength is A1-grade
+        The password reset is 2-step
+        The password is 2-factor protected
+        The password is 256-bit encrypted
+        The password is 2FA-protected
+        The password was 1Password-generated
+        The password is 12-characters long
+        The password is SHA512-hashed
+        Password: 90-day rotation
+        password manager: 1Password7
+        Our secret weapon is Formula409
+        Our secret weapon was Pier39
+        The secret to good pizza is 00-flour
+        The secret to a good night is 8-hours
+        The secret to success is Plan9
+        The secret of the soup is 7-spice
+        The secret behind it is Formula409x
+        My secret is 5-minute meditation
+        My secret is 20-minute naps
+        The secret is 24-hour fermentation
+        The secret is WD40spray
+        The secret is ERC20-compatible-tokens
+        Secret: 5-minute meditation a day
+        The best kept secret in town is Pier39
+        The best kept secret of Rome is Trastevere24
+        Her secret ingredient is Maggi2000
+        The secret level is World8-4
+        The secret santa budget is 20euros
+        the secret agent was Agent007x
+        The secret service is MI6-like
+        The token standard is ERC-1155
+        The token standard is ERC1155
+        The token is ERC-1155
+        Token: ERC-1155
+        The token is ERC20-compatible
+        The token type is Bearer2
+        The token limit is 128ktokens
+        The token price is 12dollars
+        The token name is Chainlink2024
+        The token for the subway is 2-dollar
+        The api key rotation is 90-days
+        The api key limit is 100requests
+        token = user_token_2
+        token = userToken2;
+        token: access_token_1,
+        const secret = client_secret_2
+        api_key = apiKey1
+        PWD=C:\Users\bob2
+        PWD=D:/work/project2
+        pwd=\\server01\share2
+        {"log":"done.\nhello\n2024-01-02\tok"}
+        C:\notes\readme2\temp3
         bearer of good news
         basic training
         Basic English grammar

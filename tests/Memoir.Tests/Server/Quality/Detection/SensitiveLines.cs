@@ -178,6 +178,35 @@ internal static class SensitiveLines
         ⟦phone|090-1234-5678⟧
         ⟦phone|0412 345 678⟧
         ⟦phone|8 (495) 123-45-67⟧
+        {"log":"done.\n⟦github_token|gh·p_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8⟧\nnext"}
+        {"log":"done.\r\n⟦aws_access_key|AK·IA2E0A8F3B244C9986⟧ and more"}
+        {"log":"a\t⟦jwt|ey·JhbGciOiJSUzI1NiJ9.ey·Jpc3MiOiJtZSJ9.c2lnbmF0dXJlLW9mLW1pbmU⟧\tb"}
+        {"log":"a\n⟦openai_key|s·k-a1B2c3D4e5F6g7H8i9J0T3BlbkFJk1L2m3N4o5P6q7R8s9T0⟧"}
+        {\"log\":\"a\\n⟦stripe_key|rk·_live_4eC39HqLyjWDarjtT1zdp7dc⟧\"}
+        {"env":"HOST=db\npwd=⟦assigned_secret|Abc123!⟧ USER=x"}
+        {"env":"HOST=db\r\nsecret_key=⟦assigned_secret|a1b2c3d4e5f6⟧ x"}
+        {"env":"HOST=db\tapi_key=⟦assigned_secret|0123abcd4567ef89⟧ x"}
+        {"run":"psql\n--password ⟦assigned_secret|hunter2⟧ -h db"}
+        {"curl":"GET /\r\nAuthorization: Bearer ⟦authorization|2YotnFZFEjr1zCsicMWpAA⟧\r\nHost: x"}
+        {"text":"my account\n⟦iban|DE89370400440532013000⟧\nthanks"}
+        {"text":"my account\t⟦iban|NL91ABNA0417164300⟧\tthanks"}
+        {"text":"my card\n⟦payment_card|4111 1111 1111 1111⟧\nthanks"}
+        {"text":"my card\r⟦payment_card|4012-8888-8888-1881⟧\rthanks"}
+        {"text":"call me\n⟦phone|+49 170 1234567⟧\nthanks"}
+        {"text":"call me\t⟦phone|0171-2345678⟧\nthanks"}
+        {"text":"call me\n(⟦phone|+49 30 123456⟧)"}
+        {"text":"write to\n⟦email|bob@example.org⟧\nthanks"}
+        {"text":"write to\t⟦email|tom.bob@example.org⟧\r\nor\r\n⟦email|rob@example.org⟧"}
+        HTTP_AUTHORIZATION=Bearer ⟦authorization|2YotnFZFEjr1zCsicMWpAA⟧
+        my password for my old laptop is ⟦assigned_secret|blue42fish⟧
+        the password to my mail account is ⟦assigned_secret|blue42fish⟧
+        the password of the router in the hall is ⟦assigned_secret|blue42fish⟧
+        my password currently is ⟦assigned_secret|blue42fish⟧
+        the password I use is ⟦assigned_secret|blue42fish⟧
+        mein Passwort für den Laden ist ⟦assigned_secret|Sommer2024⟧
+        the token for the api is ⟦assigned_secret|a1b2c3d4e5f6g7⟧
+        the client secret is ⟦assigned_secret|GOCa1B2c3D4e5F6g7⟧
+        the secret key is ⟦assigned_secret|a1b2c3d4e5⟧
         Jo, ⟦email|jo@example.com⟧, ⟦phone|+49 170 1234567⟧, card ⟦payment_card|4111 1111 1111 1111⟧, ⟦iban|DE89370400440532013000⟧, pw: password=⟦assigned_secret|hunter2⟧
         """;
 }

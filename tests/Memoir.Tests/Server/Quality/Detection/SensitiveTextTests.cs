@@ -100,6 +100,31 @@ public sealed class SensitiveTextTests
         Assert.Empty(SensitiveText.Find(""));
     }
 
+    [Theory]
+    [InlineData("authorization")]
+    [InlineData("authorization-")]
+    [InlineData("authorization.")]
+    [InlineData("token_")]
+    [InlineData("password")]
+    [InlineData("+")]
+    [InlineData("eyJ-")]
+    public void A_mark_within_a_word_that_does_not_end_is_none(string mark) =>
+        Assert.Empty(SensitiveText.Find(string.Concat(Enumerable.Repeat(mark, 7_692)) + "1"));
+
+    [Theory]
+    [InlineData("Authorization: Bearer ")]
+    [InlineData("Authorization: ")]
+    [InlineData("token=")]
+    [InlineData("password: ")]
+    public void However_long_a_secret_is_it_is_found_to_its_end(string before)
+    {
+        var text = $"{before}{string.Concat(Enumerable.Repeat("a1B2c3D4", 12_000))} and more";
+
+        var finding = Assert.Single(SensitiveText.Find(text));
+
+        Assert.Equal((before.Length, 96_000), (finding.Start, finding.Length));
+    }
+
     [Fact]
     public void A_secret_counts_more_than_what_else_stands_in_its_place()
     {
