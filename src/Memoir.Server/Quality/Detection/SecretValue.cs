@@ -5,6 +5,9 @@ namespace Memoir.Server.Quality.Detection;
 /// <summary>Whether what stands behind a word such as "password" looks like one.</summary>
 internal static class SecretValue
 {
+    /// <summary>Of which <c>2024-01-15T10:00:00Z</c> is made.</summary>
+    private static readonly SearchValues<char> OfMoments = SearchValues.Create("0123456789-+:.TZ");
+
     private static readonly SearchValues<char> Symbols = SearchValues.Create("!@#$%^&*+~=?§");
 
     /// <summary>What is said of passwords, and stands for them in forms and examples.</summary>
@@ -177,7 +180,7 @@ internal static class SecretValue
     }
 
     /// <summary>As machines make keys: letters and digits mixed, or nothing that is a word.</summary>
-    private static bool IsMade(ReadOnlySpan<char> value) => !IsStandard(value) &&
+    private static bool IsMade(ReadOnlySpan<char> value) => value.ContainsAnyExcept(OfMoments) && !IsStandard(value) &&
         ((Letters.HasDigit(value) && Letters.HasLetter(value) && Letters.IsVaried(value, 4)) || Letters.IsRandom(value));
 
     private static bool IsNoSecret(ReadOnlySpan<char> value)

@@ -56,7 +56,7 @@ internal static class StatedSecrets
     private static readonly string[] Fillers = ["now", "still", "just", "actually", "simply", "currently", "set", "to", "jetzt"];
 
     /// <summary>What may stand alone between the word and "is".</summary>
-    private static readonly string[] Between = ["now", "still", "currently", "again", "actually", "here", "there", "today", "jetzt", "aktuell"];
+    private static readonly string[] Between = ["now", "still", "currently", "again", "actually", "here", "there", "today", "itself", "below", "above", "value", "code", "string", "phrase", "jetzt", "aktuell"];
 
     /// <summary>What says whose password it is; anything else behind the word makes another thing of it: a password manager.</summary>
     private static readonly string[] Leading =
@@ -65,8 +65,8 @@ internal static class StatedSecrets
         "pour", "de", "du", "des", "del", "para", "da", "do",
     ];
 
-    /// <summary>The same of keys; "the secret to …" and "the secret of …" go on as sayings do.</summary>
-    private static readonly string[] LeadingOfKeys = ["for", "für", "pour", "para"];
+    /// <summary>The same of what people say of other things too: "the secret to …" and "the secret of …" go on as sayings do.</summary>
+    private static readonly string[] LeadingOfSayings = ["for", "i", "we", "you", "für", "pour", "para"];
 
     private static readonly string[] Schemes = ["bearer", "basic", "token", "apikey", "key"];
 
@@ -250,7 +250,7 @@ internal static class StatedSecrets
                 return Letters.At(text, next) is ' ' or '\u00a0' ? next : -1;
             }
 
-            isLed = isLed || IsOneOf(word, secret.IsChosen ? Leading : LeadingOfKeys);
+            isLed = isLed || IsOneOf(word, secret.IsSaying ? LeadingOfSayings : Leading);
             if (Letters.At(text, next) != ' ' || !(isLed || IsOneOf(word, Between)))
             {
                 return -1;

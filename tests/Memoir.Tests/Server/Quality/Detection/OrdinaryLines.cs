@@ -277,8 +277,20 @@ internal static class OrdinaryLines
         The token price is 12dollars
         The token name is Chainlink2024
         The token for the subway is 2-dollar
+        The token was 2024-01-15T10:00:00Z
+        secret: 2024-05-01T10:00Z
         The api key rotation is 90-days
         The api key limit is 100requests
+        The secret we all love is Pier39
+        The secret phrase is 5-minute-meditation
+        My favourite password manager for work is 1Password7
+        The password book on my desk is A5-sized
+        Our token of thanks is Chanel5-gift-box
+        token economy is Web3-native-stuff2
+        The password protector is Norton360
+        Her password habit is 1-for-all
+        The api key manager is Vault2023server
+        The access key holder is Building7guard
         token = user_token_2
         token = userToken2;
         token: access_token_1,

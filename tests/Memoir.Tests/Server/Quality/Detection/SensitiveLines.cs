@@ -205,6 +205,15 @@ internal static class SensitiveLines
         the password I use is ⟦assigned_secret|blue42fish⟧
         mein Passwort für den Laden ist ⟦assigned_secret|Sommer2024⟧
         the token for the api is ⟦assigned_secret|a1b2c3d4e5f6g7⟧
+        the secret code is ⟦assigned_secret|a1b2c3d4e5f6⟧
+        the token I use is ⟦assigned_secret|a1b2c3d4e5f6⟧
+        the api key to the weather service is ⟦assigned_secret|Zx81Qy72Wv63⟧
+        the secret key of the camera is ⟦assigned_secret|Zx81Qy72⟧
+        my password value is ⟦assigned_secret|hunter2⟧, and my password manager is 1Password
+        the api key is "⟦assigned_secret|Zx81Qy72Wv63⟧"
+        secret_key: ⟦assigned_secret|blue-Horse7x9Zq2⟧
+        token=⟦assigned_secret|tok_a1B2c3D4e5⟧
+        DB_PASSWORD=⟦assigned_secret|blue_horse_2⟧
         the client secret is ⟦assigned_secret|GOCa1B2c3D4e5F6g7⟧
         the secret key is ⟦assigned_secret|a1b2c3d4e5⟧
         Jo, ⟦email|jo@example.com⟧, ⟦phone|+49 170 1234567⟧, card ⟦payment_card|4111 1111 1111 1111⟧, ⟦iban|DE89370400440532013000⟧, pw: password=⟦assigned_secret|hunter2⟧
