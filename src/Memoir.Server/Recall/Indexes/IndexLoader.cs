@@ -75,6 +75,6 @@ internal sealed partial class IndexLoader(
         void Put(Memory row, AnalysedMemory memory) => loaded.Put(memory, row.IndexVersion, default);
     }
 
-    [LoggerMessage(LogLevel.Warning, "A stored index segment is damaged; the index is built from the memories again.")]
+    [LoggerMessage(LogLevel.Warning, "A stored index segment is damaged, or of another version of this program; the index is built from the memories again.")]
     private partial void LogDamaged(Exception exception);
 }
