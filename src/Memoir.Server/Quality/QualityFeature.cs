@@ -49,8 +49,8 @@ internal static class QualityFeature
         using var body = await http.ReadBodyAsync();
         var request = WireJson.Parse<PutQualityPolicyRequest>(body.Span);
         new FieldChecks()
-            .OneOf("secrets", request.Secrets, SensitiveAction.Keep, SensitiveAction.Mask, SensitiveAction.Refuse)
-            .OneOf("personal_data", request.PersonalData, SensitiveAction.Keep, SensitiveAction.Mask, SensitiveAction.Refuse)
+            .OneOf("secrets", request.Secrets, [.. SensitiveAction.All])
+            .OneOf("personal_data", request.PersonalData, [.. SensitiveAction.All])
             .ThrowIfAny();
         var policy = new SensitivePolicy(request.Secrets, request.PersonalData);
         var caller = Caller.Of(http);

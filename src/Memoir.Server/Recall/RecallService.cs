@@ -116,7 +116,7 @@ internal sealed class RecallService(RecallIndexes indexes, MemoryReader memories
         Since = question.Since,
         Until = question.Until,
         IncludeArchived = question.IncludeArchived,
-        Moment = question.Moment is { } then ? (then.AsOf, then.KnownAt) : null,
+        Moment = question.Moment,
         Filter = question.Filter,
     };
 

@@ -28,7 +28,7 @@ public sealed record StoreMemoryRequest
     /// <summary>From when on it is true, inclusive; absent: from now on.</summary>
     public DateTimeOffset? ValidFrom { get; init; }
 
-    /// <summary>Until when, exclusive and later than <c>valid_from</c>; absent: until something else is said under the key.</summary>
+    /// <summary>Until when, exclusive and later than <c>valid_from</c>; absent: until what is known to begin next under the key, or is said later.</summary>
     public DateTimeOffset? ValidUntil { get; init; }
 
     /// <summary>From when on it should be asked again whether it is still so.</summary>

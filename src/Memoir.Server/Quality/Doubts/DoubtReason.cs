@@ -14,6 +14,4 @@ internal static class DoubtReason
 
     /// <summary>It was said, and nothing tells by whom.</summary>
     public const string NoSpeaker = "no_speaker";
-
-    public static IReadOnlyList<string> All { get; } = [InjectionPattern, NoSpeaker, RecalledEcho, RestatedPrompt];
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Memoir.Server.Memories.Periods;
 
 namespace Memoir.Server.Recall.Search;
 
@@ -21,7 +22,7 @@ internal sealed record RecallScope(DateTimeOffset Now)
     public bool IncludeArchived { get; init; }
 
     /// <summary>What was true then, as far as it was known by then; null for what is true now.</summary>
-    public (DateTimeOffset AsOf, DateTimeOffset KnownAt)? Moment { get; init; }
+    public Moment? Moment { get; init; }
 
     /// <summary>Every scalar leaf of this object must occur at the same path of the memory's metadata.</summary>
     public JsonElement? Filter { get; init; }

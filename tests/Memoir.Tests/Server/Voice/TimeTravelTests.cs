@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Memoir.Tests.Server.Retention;
@@ -206,7 +205,7 @@ public sealed class TimeTravelTests
     }
 
     [Theory, MemberData(nameof(Engines))]
-    public async Task What_is_said_again_without_an_end_has_none(TestEngine engine)
+    public async Task What_is_said_again_without_an_end_is_true_until_the_next_that_is_known_to_begin(TestEngine engine)
     {
         await using var server = await TestApp.StartAsync(engine);
         var client = server.As("acme");
@@ -218,7 +217,7 @@ public sealed class TimeTravelTests
         await client.SayAsync("ann", "fact", City, """{"value":"Rome"}""");
 
         server.Time.Advance(TimeSpan.FromDays(90));
-        Assert.Equal("home city: Paris", (await client.ReadAsync($"/v1/memories/{id}")).Text("content")); // From March on that was told, and not Rome's end.
+        Assert.Equal("home city: Paris", (await client.ReadAsync($"/v1/memories/{id}")).Text("content")); // Told to begin again in March.
     }
 
     [Theory, MemberData(nameof(Engines))]
@@ -340,147 +339,9 @@ public sealed class TimeTravelTests
         Assert.Equal(0, await RawDatabase.CountAsync(server, "acme", "SELECT COUNT(*) FROM memory_periods"));
     }
 
-    [Theory, MemberData(nameof(Engines))]
-    public async Task Random_histories_replay_to_what_was_there(TestEngine engine)
-    {
-        await using var server = await TestApp.StartAsync(engine);
-        foreach (var seed in (int[])[1, 2, 3])
-        {
-            await new History(server, server.As($"acme{seed}"), new Random(seed)).RunAsync(60);
-        }
-    }
-
-    [Theory]
-    [InlineData("as_of=yesterday", 400, "invalid-request")]
-    [InlineData("known_at=2026-01-01", 400, "invalid-request")]
-    [InlineData("as_of=2026-01-01T00:00:00Z&as_of=2026-01-01T00:00:00Z", 400, "invalid-request")]
-    public async Task A_moment_that_is_none_is_refused(string moment, int status, string slug)
-    {
-        await using var server = await TestApp.StartAsync(TestEngines.Current);
-        var client = server.As("acme");
-        foreach (var url in (string[])["/v1/memories?", $"/v1/memories/{Guid.Empty}?", "/v1/memories/user/ann?", "/v1/memories/shared?"])
-        {
-            await (await client.GetAsync(url + moment, Ct)).FailedAsync((HttpStatusCode)status, slug);
-        }
-
-        await (await client.GetAsync($"/v1/memory/search?query=x&{moment}", Ct)).RefusedAsync((HttpStatusCode)status, slug);
-    }
-
-    [Theory]
-    [InlineData(",\"valid_until\":\"2020-01-01T00:00:00Z\"", 422, "validation-failed")]
-    [InlineData(",\"valid_from\":\"2020-01-01T00:00:00Z\",\"valid_until\":\"2020-01-01T00:00:00Z\"", 422, "validation-failed")]
-    [InlineData(",\"valid_from\":\"now\"", 400, "invalid-body")]
-    [InlineData(",\"review_after\":7", 400, "invalid-body")]
-    public async Task Times_of_a_statement_that_cannot_be_are_refused(string more, int status, string slug)
-    {
-        await using var server = await TestApp.StartAsync(TestEngines.Current);
-        var client = server.As("acme");
-        var answer = await client.SendAsync("POST", "/v1/memories/user?user_id=ann", $$"""{"type":"fact","key":"{{City}}","value":{"value":"Paris"}{{more}}}""");
-        await answer.FailedAsync((HttpStatusCode)status, slug);
-        Assert.Empty((await client.ReadAsync("/v1/memories")).Found());
-    }
-
-    [Theory]
-    [InlineData("""{"valid_until":"2020-01-01T00:00:00Z"}""", 422, "validation-failed")]
-    [InlineData("""{"valid_from":"soon"}""", 400, "invalid-body")]
-    [InlineData("""{"valid_until":7}""", 400, "invalid-body")]
-    [InlineData("""{"review_after":{}}""", 400, "invalid-body")]
-    public async Task Times_of_a_change_that_cannot_be_are_refused(string change, int status, string slug)
-    {
-        await using var server = await TestApp.StartAsync(TestEngines.Current);
-        var client = server.As("acme");
-        var id = await client.SayAsync("ann", "fact", City, """{"value":"Paris"}""");
-        await (await client.SendAsync("PATCH", $"/v1/memories/{id}", change)).FailedAsync((HttpStatusCode)status, slug);
-        await (await client.SendAsync("POST", $"/v1/memories/{id}/confirm", """{"review_after":"soon"}""")).FailedAsync(HttpStatusCode.BadRequest, "invalid-body");
-        Assert.Equal(1, (await client.ReadAsync($"/v1/memories/{id}")).GetProperty("version").GetInt32());
-    }
-
-    [Fact]
-    public async Task A_memory_that_is_not_there_cannot_be_confirmed()
-    {
-        await using var server = await TestApp.StartAsync(TestEngines.Current);
-        var id = await server.As("acme").SayAsync("ann", "fact", City, """{"value":"Paris"}""");
-
-        await (await server.As("globex").SendAsync("POST", $"/v1/memories/{id}/confirm", "{}")).FailedAsync(HttpStatusCode.NotFound, "not-found");
-        Assert.False((await server.As("acme").ReadAsync($"/v1/memories/{id}")).TryGetProperty("verified_at", out _));
-    }
-
     private static async Task<JsonElement[]> SearchAsync(HttpClient client, string more, string query = "home city") =>
         [.. (await client.ReadAsync($"/v1/memory/search?query={query}&top_k=100{more}")).Items()];
 
     private static async Task ChangeAsync(HttpClient client, string id, string change) =>
         await (await client.SendAsync("PATCH", $"/v1/memories/{id}", change)).JsonAsync(HttpStatusCode.OK);
-
-    /// <summary>Tells, changes, restores and forgets at random, keeps what was there after each step, and asks for it all at the end.</summary>
-    private sealed class History(TestApp server, HttpClient client, Random random)
-    {
-        private readonly List<(string At, Dictionary<string, string> There)> _snapshots = [];
-        private readonly HashSet<string> _ids = [];
-        private readonly HashSet<string> _gone = [];
-
-        public async Task RunAsync(int steps)
-        {
-            for (var step = 0; step < steps; step++)
-            {
-                await StepAsync(step);
-                server.Time.Advance(TimeSpan.FromMinutes(random.Next(1, 600)));
-                _snapshots.Add((Format(server.Time.GetUtcNow()), await NowAsync("")));
-                server.Time.Advance(TimeSpan.FromMinutes(1));
-            }
-
-            foreach (var (at, there) in _snapshots)
-            {
-                var left = there.Where(item => !_gone.Contains(item.Key)).ToDictionary();
-                var moment = $"as_of={at}&known_at={at}";
-                Assert.Equal(left.OrderBy(item => item.Key), (await NowAsync(moment)).OrderBy(item => item.Key));
-                Assert.Equal(left.Values.Order(), (await SearchAsync(client, "&" + moment, "place")).Select(item => item.Text("content")).Order());
-                foreach (var id in _ids.Except(_gone))
-                {
-                    var answer = await client.GetAsync($"/v1/memories/{id}?{moment}", Ct);
-                    var content = answer.StatusCode == HttpStatusCode.NotFound ? null : (await answer.JsonAsync(HttpStatusCode.OK)).Text("content");
-                    Assert.Equal(left.GetValueOrDefault(id), content);
-                }
-            }
-        }
-
-        private async Task StepAsync(int step)
-        {
-            var user = random.Next(3) == 0 ? null : "ann";
-            var some = _ids.Except(_gone).ToList();
-            var id = some.Count == 0 ? null : some[random.Next(some.Count)];
-            switch (random.Next(10))
-            {
-                case 0 when id is not null && random.Next(2) == 0:
-                    await client.DeleteAsync($"/v1/memories/{id}", Ct);
-                    _gone.Add(id);
-                    break;
-                case 1 or 2 when id is not null:
-                    await client.SendAsync("PATCH", $"/v1/memories/{id}", $$$"""{"value":{"value":"place changed {{{step}}}"}}"""); // 404 of what is not true now.
-                    break;
-                case 3 when id is not null:
-                    await client.SendAsync("PATCH", $"/v1/memories/{id}", $$"""{"valid_until":"{{Some(0, 2000)}}"}""");
-                    break;
-                case 4 when id is not null:
-                    await client.SendAsync("POST", $"/v1/memories/{id}/restore", $$"""{"version":{{random.Next(1, 4)}}}""");
-                    break;
-                case 5 when id is not null:
-                    await client.SendAsync("POST", $"/v1/memories/{id}/confirm", "{}");
-                    break;
-                default:
-                    var from = random.Next(3) == 0 ? Some(-2000, 1000) : null;
-                    var until = from is not null && random.Next(2) == 0 ? Some(1001, 3000) : null;
-                    _ids.Add(await client.SayAsync(
-                        user, "fact", $"key_{random.Next(4)}", $$"""{"value":"place {{step}}"}""",
-                        ",\"ttl_days\":null" + (from is null ? "" : $",\"valid_from\":\"{from}\"") + (until is null ? "" : $",\"valid_until\":\"{until}\"")));
-                    break;
-            }
-        }
-
-        private async Task<Dictionary<string, string>> NowAsync(string moment) =>
-            (await client.ReadAsync($"/v1/memories?limit=200&{moment}")).Found().ToDictionary(memory => memory.Text("id")!, memory => memory.Text("content")!);
-
-        private string Some(int least, int most) => Format(server.Time.GetUtcNow().AddMinutes(random.Next(least, most)));
-
-        private static string Format(DateTimeOffset time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-    }
 }
